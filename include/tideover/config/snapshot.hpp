@@ -1,0 +1,145 @@
+// The validated, immutable configuration that running code reads: plain structs with the defaults of the contract.
+// Not for parsing or checking: config/load makes snapshots, config/check finds what is wrong with them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tideover/core/secret.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/core/words.hpp"
+
+namespace tideover::config {
+
+using namespace std::chrono_literals;
+
+/// `host:port` as configured; port 0 lets the kernel choose. `host` is an IP literal (brackets removed) or a name.
+struct address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct listener_tls {
+  std::string certificate_file;
+  std::string key_file;
+};
+
+struct listener {
+  address at;
+  std::optional<listener_tls> tls;
+  bool allow_unauthenticated = false;
+};
+
+struct admin {
+  address at{"127.0.0.1", 6838};
+  std::string socket_path;  // empty: no unix socket (until the admin API arrives)
+  std::optional<secret> token;
+  bool allow_unauthenticated = false;
+};
+
+/// A parsed upstream URL: scheme, authority and a base path without a trailing slash (usually empty).
+struct url {
+  bool tls = false;
+  std::string host;        // IPv6 literals without brackets
+  std::uint16_t port = 0;  // always filled in
+  std::string base_path;
+
+  /// `host` or `host:port` as it belongs into a Host field (default ports left out, IPv6 in brackets).
+  std::string authority() const;
+  std::string to_string() const;
+};
+
+/// Where time may be spent on one attempt. Zero means "no limit" nowhere; every wait has one.
+struct timeouts {
+  duration connect = 3s;          // name lookup, TCP and TLS together
+  duration first_content = 30s;   // streams: until the first usable content
+  duration response = 120s;       // everything else: until the complete answer
+  duration reasoning = 300s;      // replaces both for requests that ask for reasoning
+  duration idle = 30s;            // between bytes once content has begun
+  duration total = 10min;         // one leg from start to end
+};
+
+struct tls_options {
+  std::string ca_file;      // empty: the system's store
+  std::string server_name;  // empty: the URL's host, for SNI and verification
+};
+
+struct upstream {
+  std::string name;   // key in the file
+  std::string title;  // for people: "OpenAI", "Ollama"; the name where nothing better is known
+  enum tier tier = tier::cloud;
+  enum dialect dialect = dialect::openai;
+  std::vector<url> urls;             // at least one
+  std::optional<secret> credential;  // absent: the caller's own (cloud) or none (local)
+  struct timeouts timeouts;
+  tls_options tls;
+};
+
+/// What stands in for what; `cloud` is a glob in which `*` matches any run of characters.
+struct model_rule {
+  std::string cloud;
+  std::string local;
+};
+
+struct workflow {
+  std::string name;
+  policy_kind policy = policy_kind::cloud_first;
+  duration deadline = 15min;  // of the whole exchange, local leg included
+};
+
+struct limits {
+  std::size_t request_body = 32u << 20;
+  std::size_t request_head = 64u << 10;
+  std::size_t response_body = 64u << 20;
+  std::size_t replay_memory = 512u << 20;
+  std::size_t connections = 10000;
+  duration head_timeout = 10s;
+  duration keep_alive = 75s;
+  duration write_stall = 60s;
+  duration drain = 30s;
+};
+
+enum class log_level : std::uint8_t { trace, debug, info, warn, error };
+enum class log_format : std::uint8_t { automatic, text, json };
+
+struct log {
+  log_level level = log_level::info;
+  log_format format = log_format::automatic;
+};
+
+/// Which workflows are in contingency, and who said so.
+struct contingency {
+  bool all_by_environment = false;
+  std::vector<std::string> by_environment;  // names of workflows
+  bool all_by_file = false;
+  std::vector<std::string> by_file;
+};
+
+struct snapshot {
+  std::vector<listener> listeners;
+  struct admin admin;
+  std::vector<upstream> upstreams;
+  std::vector<model_rule> models;
+  std::map<std::string, workflow, std::less<>> workflows;  // "default" exists always
+  struct limits limits;
+  std::vector<std::string> hosts;
+  struct contingency contingency;
+  struct log log;
+  bool response_headers = true;  // `headers: standard`; false: no X-Tideover-* on answers
+  std::size_t workers = 0;       // 0: one per core
+  std::string source;            // the file it came from, empty: built-in defaults
+
+  const upstream* find_upstream(std::string_view name) const;
+  const workflow* find_workflow(std::string_view name) const;
+  bool in_contingency(std::string_view workflow) const;
+};
+
+using snapshot_ptr = std::shared_ptr<const snapshot>;
+
+}  // namespace tideover::config

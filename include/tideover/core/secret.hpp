@@ -1,0 +1,33 @@
+// A string that does not print: API keys, tokens, webhook addresses.
+// Not a vault: it keeps a secret out of logs, errors and dumps by type, and wipes its memory when it goes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tideover {
+
+class secret {
+ public:
+  secret() = default;
+  explicit secret(std::string value) : value_(std::move(value)) {}
+  secret(const secret&) = default;
+  secret(secret&& other) noexcept : value_(std::exchange(other.value_, {})) {}
+  secret& operator=(const secret& other);
+  secret& operator=(secret&& other) noexcept;
+  ~secret() { wipe(); }
+
+  /// The value, for the one place that puts it on the wire. Deliberately long to type and easy to search for.
+  std::string_view reveal_for_wire() const { return value_; }
+  bool empty() const { return value_.empty(); }
+
+  /// Compares without telling by time where the difference is.
+  bool equals(std::string_view candidate) const;
+
+ private:
+  void wipe() noexcept;
+  std::string value_;
+};
+
+}  // namespace tideover

@@ -1,0 +1,43 @@
+// One line per request and one per event, as JSON (built with nlohmann) or as text for a terminal.
+// Not a logging framework: program messages use spdlog (app/logging); this writes the contract's lines (§12).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tideover/proxy/exchange_record.hpp"
+
+namespace tideover::ops {
+
+enum class line_format : std::uint8_t { json, text };
+
+/// `ts` as RFC 3339 with milliseconds in UTC.
+std::string timestamp(std::int64_t unix_microseconds);
+
+/// The request line, newline included: ts level msg event=request request_id … outcome.
+std::string request_line(const proxy::exchange_record& record, std::int64_t unix_microseconds, line_format format);
+
+/// The failover event line: event=failover, msg "Cloud unavailable, falling back to Ollama" (`to_title`), from, to, reason.
+std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
+                          std::int64_t unix_microseconds, line_format format);
+
+/// Takes lines from many threads and writes them to one descriptor from its own thread; a full or broken descriptor
+/// never blocks a caller: above 8 MiB of backlog lines are dropped and counted.
+class line_writer {
+ public:
+  explicit line_writer(int descriptor);
+  ~line_writer();  // writes what is left (bounded: gives up after one second)
+  line_writer(const line_writer&) = delete;
+  line_writer& operator=(const line_writer&) = delete;
+
+  void write(std::string line);
+  std::uint64_t dropped() const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace tideover::ops

@@ -1,0 +1,97 @@
+// The machine of one exchange: names the next attempt and its deadline, or ends with a reason. Pure: time comes in.
+// Not for performing attempts (proxy/exchange) nor for judging them (classify, answer_judge, stream_inspector).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tideover/config/snapshot.hpp"
+#include "tideover/core/failure.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/policy/route_table.hpp"
+
+namespace tideover::policy {
+
+/// What the machine is told at the start; nothing of it changes during the exchange.
+struct exchange_plan {
+  candidate_list candidates;       // as candidates_for() ordered them
+  time_point started;
+  time_point deadline = never;     // of the whole exchange
+  bool replayable = true;          // false: only the first candidate is ever asked (state at the cloud, streamed body)
+  bool in_contingency = false;     // cloud candidates are skipped with reason `contingency`
+  bool streaming = false;
+  bool wants_reasoning = false;
+};
+
+/// May this upstream be asked now? Answered by endpoint_health (circuit breaker, rests); `nothing` means yes.
+struct health_view {
+  virtual ~health_view() = default;
+  virtual std::optional<reason> refuses(std::uint16_t upstream) const = 0;
+};
+
+struct attempt_limits {
+  time_point connect;        // name lookup, TCP, TLS
+  time_point first_content;  // streams: usable content; others: the complete answer
+  duration idle;             // between bytes after first content
+  time_point total;          // end of this leg, never after the exchange's deadline
+};
+
+class failover {
+ public:
+  failover(const exchange_plan& plan, const config::snapshot& configuration);
+
+  enum class step : std::uint8_t {
+    attempt,   // ask `upstream()` within `limits()`
+    give_up,   // no candidate is left; `final_reason()` says what to tell
+    finished,  // an answer was committed or the caller left
+  };
+
+  /// What to do now. Calling it again without reporting an outcome gives the same step.
+  step next(time_point now, const health_view* health = nullptr);
+
+  std::uint16_t upstream() const { return current_; }
+  const attempt_limits& limits() const { return limits_; }
+  unsigned attempts() const { return attempts_; }  // how many were made, skipped candidates excluded
+
+  /// The outcome of the attempt that next() named. A failure after commit ends the exchange.
+  void failed(const failure& what, time_point now);
+  void committed();    // the answer's head goes out: nothing changes backends any more
+  void client_gone();  // nobody's failure; ends the exchange
+
+  /// Why the cloud did not serve: the first failure or skip of a cloud candidate, absent if there was none.
+  std::optional<reason> cloud_failure() const { return cloud_failure_; }
+  /// From which upstream the first failover led away (index), for the log; absent if there was none.
+  std::optional<std::uint16_t> left_upstream() const { return left_; }
+
+  enum class ending : std::uint8_t {
+    open,
+    answered,
+    all_failed,      // every candidate was tried or skipped
+    not_replayable,  // the first failed and the request may not be replayed
+    no_candidate,    // there was nobody to ask
+    deadline,        // the exchange's deadline passed
+    client_left,
+    cut,             // failed after commit
+  };
+  ending end() const { return end_; }
+  const std::optional<failure>& last_failure() const { return last_failure_; }
+
+ private:
+  bool admit(std::uint16_t candidate, time_point now, const health_view* health);
+  void skip(std::uint16_t candidate, reason why);
+
+  exchange_plan plan_;
+  const config::snapshot* configuration_;
+  std::uint8_t position_ = 0;
+  std::uint16_t current_ = 0;
+  bool attempt_open_ = false;
+  bool committed_ = false;
+  unsigned attempts_ = 0;
+  attempt_limits limits_{};
+  ending end_ = ending::open;
+  std::optional<reason> cloud_failure_;
+  std::optional<std::uint16_t> left_;
+  std::optional<failure> last_failure_;
+};
+
+}  // namespace tideover::policy

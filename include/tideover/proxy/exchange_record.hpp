@@ -1,0 +1,55 @@
+// All that is known about one exchange when it is over: the source of its log line and its metrics.
+// Not a builder of lines: ops/access_log writes it, ops/metrics counts it. Never holds prompts, answers or keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tideover/core/failure.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/core/words.hpp"
+
+namespace tideover::proxy {
+
+/// How an exchange ended; exactly one per request (contract §12).
+enum class outcome : std::uint8_t {
+  answered,     // the first choice served
+  failed_over,  // another candidate than the first choice served
+  refused,      // Tideover said no: bad request, policy, limits
+  failed,       // nobody could serve
+  cut,          // a committed answer ended before its end
+  client_gone,  // the caller left first
+};
+std::string_view token(outcome o);
+inline constexpr int outcome_count = static_cast<int>(outcome::client_gone) + 1;
+
+struct exchange_record {
+  std::string request_id;
+  std::string trace_id;   // of traceparent, empty if the caller sent none
+  std::string method;
+  std::string path;       // without the query; escaped when written
+  std::string workflow;
+  std::string upstream;   // who served, empty: Tideover itself
+  std::string from;       // the upstream that was left, for failovers
+  enum tier tier = tier::none;
+  endpoint what = endpoint::unknown;
+  std::string model_requested;
+  std::string model_served;
+  int status = 0;
+  std::optional<reason> why;  // why not the cloud, or why it was cut
+  std::string error_code;     // of Tideover's own error, if it made one
+  std::string detail;         // one sentence about the (first) failure
+  unsigned attempts = 0;
+  duration first_byte{};      // until the first byte went to the caller; negative: none did
+  duration total{};
+  duration upstream_time{};   // spent waiting for upstreams; total minus this is our overhead
+  std::uint64_t bytes_in = 0;   // body bytes from the caller
+  std::uint64_t bytes_out = 0;  // body bytes to the caller
+  outcome how = outcome::failed;
+  bool stream = false;
+  unsigned sdk_retry = 0;     // x-stainless-retry-count
+};
+
+}  // namespace tideover::proxy
