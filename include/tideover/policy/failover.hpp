@@ -14,11 +14,12 @@ namespace tideover::policy {
 
 /// What the machine is told at the start; nothing of it changes during the exchange.
 struct exchange_plan {
-  candidate_list candidates;       // as candidates_for() ordered them
+  candidate_list candidates;  // as candidates_for() ordered them
   time_point started;
-  time_point deadline = never;     // of the whole exchange
-  bool replayable = true;          // false: only the first candidate is ever asked (state at the cloud, streamed body)
-  bool in_contingency = false;     // cloud candidates are skipped with reason `contingency`
+  time_point deadline = never;   // of the whole exchange
+  bool replayable = true;        // false: only the first candidate is ever asked (state at the cloud, streamed body)
+  bool in_contingency = false;   // cloud candidates are skipped with reason `contingency`
+  bool local_by_policy = false;  // local_only, local_first: what the local tier answers is so by `policy`
   bool streaming = false;
   bool wants_reasoning = false;
 };
@@ -47,6 +48,7 @@ class failover {
   };
 
   /// What to do now. Calling it again without reporting an outcome gives the same step.
+  /// Every upstream is named at most once: a silent one is never asked twice.
   step next(time_point now, const health_view* health = nullptr);
 
   std::uint16_t upstream() const { return current_; }
@@ -58,27 +60,30 @@ class failover {
   void committed();    // the answer's head goes out: nothing changes backends any more
   void client_gone();  // nobody's failure; ends the exchange
 
-  /// Why the cloud did not serve: the first failure or skip of a cloud candidate, absent if there was none.
-  std::optional<reason> cloud_failure() const { return cloud_failure_; }
-  /// From which upstream the first failover led away (index), for the log; absent if there was none.
+  /// Why the cloud did not serve: the first failure or skip of a cloud candidate, else `policy` where the workflow's
+  /// policy kept the request from it; absent if there is no such reason or the cloud did serve.
+  std::optional<reason> cloud_failure() const;
+  /// The first choice, where another candidate was attempted after it (index), for the log; absent if none was.
   std::optional<std::uint16_t> left_upstream() const { return left_; }
 
   enum class ending : std::uint8_t {
     open,
     answered,
     all_failed,      // every candidate was tried or skipped
-    not_replayable,  // the first failed and the request may not be replayed
+    not_replayable,  // the first failed or was skipped, another was there, but the request may not be replayed
     no_candidate,    // there was nobody to ask
     deadline,        // the exchange's deadline passed
     client_left,
-    cut,             // failed after commit
+    cut,  // failed after commit
   };
   ending end() const { return end_; }
   const std::optional<failure>& last_failure() const { return last_failure_; }
 
  private:
-  bool admit(std::uint16_t candidate, time_point now, const health_view* health);
-  void skip(std::uint16_t candidate, reason why);
+  bool is_cloud(std::uint16_t upstream) const;
+  std::optional<reason> barred(std::uint16_t upstream, const health_view* health) const;
+  void note_cloud(std::uint16_t upstream, reason why);
+  void begin(std::uint16_t upstream, time_point now);
 
   exchange_plan plan_;
   const config::snapshot* configuration_;
@@ -86,6 +91,7 @@ class failover {
   std::uint16_t current_ = 0;
   bool attempt_open_ = false;
   bool committed_ = false;
+  bool cloud_served_ = false;
   unsigned attempts_ = 0;
   attempt_limits limits_{};
   ending end_ = ending::open;

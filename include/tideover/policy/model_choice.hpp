@@ -16,7 +16,7 @@ struct local_model {
   std::string name;
   std::uint64_t size_bytes = 0;
   bool loaded = false;
-  bool remote = false;       // served by ollama.com: never local (OL §13)
+  bool remote = false;  // served by ollama.com: never local (OL §13)
   bool capabilities_known = false;
   bool completion = false, tools = false, vision = false, thinking = false, embedding = false;
 };
@@ -39,7 +39,8 @@ struct model_need {
 
 struct model_choice {
   std::string name;  // empty: none can stand in
-  std::string why;   // for log and explain: "models[2]: * -> llama3.1:8b", "largest loaded model", "no local model can see images", …
+  std::string why;   // for log and explain: "models[2]: * -> llama3.1:8b", "largest loaded model", "no local model can
+                     // see images", …
 };
 
 /// Table first (first glob that matches; `:cloud`/`-cloud` names refused). Without a table: candidates are local

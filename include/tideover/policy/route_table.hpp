@@ -14,29 +14,35 @@ namespace tideover::policy {
 
 struct route {
   endpoint what = endpoint::unknown;
-  std::string_view path_and_query;          // of the target, workflow prefix and absolute-form authority removed
-  std::string_view path;                    // the same without the query
+  std::string_view path_and_query;  // of the target, workflow prefix and absolute-form authority removed
+  std::string_view path;            // the same without the query
+  std::string_view authority;       // of an absolute-form target, for the Host rules; empty otherwise
   const config::workflow* workflow = nullptr;
   enum dialect cloud_dialect = dialect::openai;  // whose cloud may serve it
-  bool caller_speaks_anthropic = false;     // by path, or by anthropic-version / x-api-key (CL §7)
+  bool caller_speaks_anthropic = false;          // by path, or by anthropic-version / x-api-key (CL §7)
 
-  int refuse_status = 0;                    // 0: go on
-  std::string_view refuse_code;             // unknown_workflow, unknown_path, method_not_allowed, forbidden_path, …
+  int refuse_status = 0;         // 0: go on
+  std::string_view refuse_code;  // bad_target, unknown_workflow, unknown_path, method_not_allowed, forbidden_path
   std::string refuse_message;
-  std::string_view allow;                   // for 405
+  std::string_view allow;  // for 405
 };
 
 /// Workflow: path prefix /w/NAME/…, then X-Tideover-Workflow, then `default`; when both are given the stricter policy
-/// wins (local_only > local_first > cloud_first > cloud_only); unknown or empty names and several header fields are 400.
+/// wins (local_only > local_first > cloud_first > cloud_only); unknown or empty names and several header fields are
+/// 400.
 /// `//v1/…` and paths with `%2f`, `%5c`, `\`, `/../` or `/./` inside a known prefix are refused (400), never repaired.
 route find_route(const request_head& head, const config::snapshot& configuration);
 
-/// Which upstreams may serve, in order: indexes into snapshot.upstreams. Empty when none can.
+/// Which upstreams may serve, in order: indexes into snapshot.upstreams. Empty when none can. At most one cloud
+/// upstream (the first of the right dialect): nobody's data goes to two clouds.
 struct candidate_list {
   static constexpr std::size_t capacity = 8;
   std::uint16_t index[capacity] = {};
   std::uint8_t size = 0;
 };
-candidate_list candidates_for(const route& r, const config::snapshot& configuration);
+
+/// `model` is the name the caller asked for. Only embeddings depend on it: they may go local where `models` maps the
+/// name to itself, because vectors of another model would silently poison an index. Unknown (empty): cloud only.
+candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model = {});
 
 }  // namespace tideover::policy
