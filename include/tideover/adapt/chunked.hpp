@@ -24,15 +24,31 @@ class chunk_decoder {
     std::string_view payload;  // a view into the input, only for `piece`
   };
 
-  /// Takes the next bytes. Limits: 16 hex digits, chunk extension 256 bytes a chunk and 16 KiB a message, trailers 8 KiB.
+  /// Takes the next bytes. Limits: 16 hex digits, chunk extension 256 bytes a chunk and 16 KiB a message, trailers 8
+  /// KiB.
   step feed(std::string_view input);
   bool done() const { return state_ == state::done; }
 
  private:
   enum class state : std::uint8_t {
-    size, extension, size_lf, data, data_cr, data_lf, trailer_start, trailer, trailer_lf, last_lf, done, broken
+    size,           // hex digits of the size
+    size_space,     // white space after it; only an extension or the end of the line may follow
+    extension,      // skipped up to the end of the line; quoted strings cannot hold a line end, so they need no state
+    size_lf,        // LF of the size line
+    data,           // payload
+    data_cr,        // CR after the payload
+    data_lf,        // LF after the payload
+    trailer_start,  // first byte of a trailer line, or CR of the empty line
+    trailer_name,   // up to the colon
+    trailer_value,  // up to CR
+    trailer_lf,     // LF of a trailer line
+    last_lf,        // LF of the empty line
+    done,
+    broken
   };
-  step fail(std::size_t used);
+  bool take_framing(char c);  // one byte outside the payload; false when it does not belong there
+  bool take_extension_byte(char c);
+  bool take_trailer_byte(char c);
 
   state state_ = state::size;
   std::uint64_t left_ = 0;
