@@ -2,6 +2,7 @@
 // Not for deciding: whether an error is a failure is policy/classify.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +15,17 @@ namespace tideover::adapt {
 struct error_facts {
   bool recognised = false;  // it was a JSON error object of a known form
   std::string type;         // error.type
-  std::string code;         // error.code, or Anthropic's error.details.error_code
+  std::string code;         // error.code (a number as its digits), or Anthropic's error.details.error_code
   std::string message;      // error.message, shortened to 300 bytes
 };
 error_facts read_error_body(std::string_view body);
+
+class json_cursor;
+/// For readers that meet an error inside something larger: consumes the value of an `error` member (object or text) and
+/// says whether it holds an error at all; null, false, "" and {} do not.
+bool read_error_value(json_cursor& at, error_facts& into);
+/// At most `limit` bytes of `text`, cut between characters and not inside one.
+std::string_view shortened(std::string_view text, std::size_t limit = 300);
 
 /// An error Tideover makes itself.
 struct own_error {
@@ -32,10 +40,12 @@ struct own_error {
 dialect error_dialect(endpoint what, bool caller_speaks_anthropic);
 
 /// The JSON body of the error (OpenAI: error{message,type,param,code}; Anthropic: type,error{type,message,details{
-/// error_code}},request_id; Ollama: error). Types by status as CL §2, §4 and §8.5 say.
+/// error_code}},request_id; Ollama: error). Types by status are those the vendors use for it, so that SDKs raise the
+/// class an application already handles; 503 is `server_error` for OpenAI and `overloaded_error` for Anthropic.
 std::string write_error_body(dialect in, const own_error& error, std::string_view request_id);
 
-/// The event(s) that end a stream visibly, in the form whose SDKs raise (CL §6.3), without a terminator.
+/// The event that ends a stream visibly, in the form whose SDKs raise, without a terminator. Streams of Ollama's own
+/// API are lines of JSON, so theirs is such a line.
 std::string write_error_event(endpoint what, dialect in, const own_error& error, std::string_view request_id);
 
 }  // namespace tideover::adapt

@@ -13,11 +13,15 @@ enum class json_kind : std::uint8_t { object, array, string, number, boolean, nu
 
 /// Usage: look at `peek()`, then consume the value with exactly one of the calls below. After the first error every
 /// call fails and `ok()` stays false. Keys and strings are raw (escapes not decoded) unless decoded on request.
+/// A value of another kind than the call asks for is an error too: look first where the kind is not certain.
+/// Nesting deeper than `max_depth` (at most `json_depth_limit`) is an error; there is no recursion at any depth.
 ///
 ///   if (!c.enter_object()) return …;
 ///   std::string_view key;
-///   while (c.next_member(key)) { if (json_key_is(key, "model")) c.read_string(model); else c.skip(); }
+///   while (c.next_member(key)) { if (json_text_is(key, "model")) c.read_string(model); else c.skip(); }
 ///   return c.finish();
+inline constexpr unsigned json_depth_limit = 1024;
+
 class json_cursor {
  public:
   explicit json_cursor(std::string_view text, unsigned max_depth = 128);
@@ -26,13 +30,13 @@ class json_cursor {
   bool enter_object();
   bool next_member(std::string_view& raw_key);  // false at '}' (consumed) or on error
   bool enter_array();
-  bool next_element();  // false at ']' (consumed) or on error; the value is then next
-  bool read_string(std::string_view& raw);      // without the quotes, escapes checked but not decoded
+  bool next_element();                      // false at ']' (consumed) or on error; the value is then next
+  bool read_string(std::string_view& raw);  // without the quotes, escapes checked but not decoded
   bool read_number(std::string_view& raw);
   bool read_bool(bool& value);
   bool read_null();
-  bool skip();                        // any value, validated all the same
-  bool skip(std::string_view& raw);   // … and hands out its text
+  bool skip();                       // any value, validated all the same
+  bool skip(std::string_view& raw);  // … and hands out its text
   bool ok() const { return ok_; }
   bool finish();  // nothing but white space is left and no error happened
 
@@ -42,6 +46,10 @@ class json_cursor {
   bool scan_string(std::string_view& raw);
   bool scan_number(std::string_view& raw);
   bool literal(std::string_view word);
+  bool key_and_colon(std::string_view& raw_key);
+  bool open(char bracket);
+  bool skip_scalar();
+  bool skip_container();
 
   const char* at_;
   const char* end_;

@@ -11,7 +11,8 @@ namespace tideover::adapt {
 /// Finds event boundaries in a growing buffer: an event ends after a blank line, with LF, CR or CRLF line ends.
 class sse_boundary {
  public:
-  /// How many leading bytes of `buffer` are whole events. `buffer` must be the earlier buffer plus new bytes at its end.
+  /// How many leading bytes of `buffer` are whole events. `buffer` must be the earlier buffer plus new bytes at its
+  /// end. Each byte is looked at once, however it arrives.
   std::size_t complete(std::string_view buffer);
   /// Tells that `bytes` were taken from the front of the buffer.
   void consumed(std::size_t bytes);
@@ -21,11 +22,13 @@ class sse_boundary {
   std::size_t boundary_ = 0;  // end of the last whole event seen
   bool at_line_start_ = true;
   bool after_cr_ = false;
+  bool blank_line_ = false;        // the line that ended last was empty
+  bool line_end_is_crlf_ = false;  // how the line before ended: the stream's habit
 };
 
 struct sse_event {
-  std::string_view name;     // of the `event:` field, empty if none
-  std::string_view data;     // of the `data:` fields, joined with LF; a view into the input or into `storage`
+  std::string_view name;  // of the `event:` field, empty if none
+  std::string_view data;  // of the `data:` fields, joined with LF; a view into the input or into `storage`
   bool has_data = false;
   bool only_comments = true;  // nothing but comment lines (a keep-alive)
 };

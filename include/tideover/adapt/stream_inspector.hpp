@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "tideover/adapt/error_body.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/words.hpp"
 
@@ -19,16 +20,23 @@ class stream_inspector {
 
   enum class state : std::uint8_t {
     silent,    // role chunks, message_start, response.created, pings, comments: nothing usable
-    usable,    // text, reasoning or tool delta, refusal or finish reason was seen
-    failed,    // an error event came; `error_*` say which
+    usable,    // text, reasoning or tool delta, refusal or a telling finish reason was seen
+    failed,    // an error event came; `error_*` say which. Type "malformed": data that is not the protocol;
+               // "swallowed_error": Ollama lost the text of an error on the way (its chunk with an empty model)
     finished,  // the terminator came: [DONE], message_stop, response.completed|incomplete
   };
 
-  /// Looks at whole events. Once finished or failed the state stays.
+  /// Looks at whole events. Once finished or failed the state stays. Unknown event names are nothing.
   state inspect(std::string_view whole_events);
   state current() const { return state_; }
 
-  bool content_seen() const { return content_seen_; }     // stays true after `finished` or `failed`
+  /// The stream has come to its end (finish reason or terminator) without saying anything: the streamed form of an
+  /// empty answer. An end that explains the silence (length, content_filter, refusal, tool calls) does not count, nor
+  /// does a model that reports tokens it spent, in thought. A bare `stop` or `end_turn` therefore leaves the state
+  /// silent: committing to it would make an empty answer final just before it is known to be one.
+  bool said_nothing() const { return (finish_seen_ || state_ == state::finished) && !content_seen_ && !tokens_spent_; }
+
+  bool content_seen() const { return content_seen_; }       // stays true after `finished` or `failed`
   bool finish_reason_seen() const { return finish_seen_; }  // a [DONE] that is missing after it is only untidy
   std::string_view model() const { return model_; }         // as the stream names it, once seen
 
@@ -36,19 +44,25 @@ class stream_inspector {
   std::string_view error_type() const { return error_type_; }
   std::string_view error_code() const { return error_code_; }
   std::string_view error_message() const { return error_message_; }
+  error_facts error() const;  // the same together; `recognised` only after an error event
 
  private:
   void event(std::string_view name, std::string_view data);
-  void chat_chunk(std::string_view data);
+  void chat_chunk(std::string_view name, std::string_view data);
   void responses_event(std::string_view name, std::string_view data);
   void anthropic_event(std::string_view name, std::string_view data);
-  void error_object(std::string_view raw_object);
+  void content();
+  void finish_reason(std::string_view raw);
+  void fail(const error_facts& error);
+  void fail(std::string_view type, std::string_view message);
+  void note_model(std::string_view raw);
 
   endpoint what_;
   dialect from_;
   state state_ = state::silent;
   bool content_seen_ = false;
   bool finish_seen_ = false;
+  bool tokens_spent_ = false;  // usage names output tokens
   std::string model_;
   std::string error_type_, error_code_, error_message_;
 };

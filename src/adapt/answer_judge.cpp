@@ -1,0 +1,265 @@
+#include "tideover/adapt/answer_judge.hpp"
+
+#include "answer_parts.hpp"
+#include "json_read.hpp"
+#include "tideover/core/http_message.hpp"
+
+namespace tideover::adapt {
+
+namespace {
+
+/// What one pass over an answer finds, whichever protocol it is of.
+struct answer_facts {
+  std::string_view model;
+  bool has_error = false;
+  error_facts error;
+
+  bool has_list = false;  // the member that holds the answer: choices, output, content, data
+  bool is_null_list = false;
+  bool any_element = false;
+  bool says_something = false;
+  bool unfinished = false;  // a finish reason that is null: the answer was given up, not ended
+  bool plain_stop = true;   // no finish reason explains a silence
+  bool tokens = false;
+  bool has_count = false;          // input_tokens is a number
+  bool looks_like_ollama = false;  // `done`: a line of Ollama's own API
+  std::string_view status;         // of a Responses answer
+};
+
+class reader {
+ public:
+  reader(endpoint what, std::string_view body) : what_(what), c_(body) {}
+
+  bool read();  // false: not one whole JSON object
+  answer_facts facts;
+
+ private:
+  void member(std::string_view key);
+  void choices();
+  void blocks();
+  void vectors();
+  void finish_reason();
+
+  endpoint what_;
+  json_cursor c_;
+};
+
+bool reader::read() {
+  return each_member(c_, [this](std::string_view key) { member(key); }) && c_.finish();
+}
+
+void reader::member(std::string_view key) {
+  if (what_ == endpoint::responses) {
+    response_facts r;
+    response_member(c_, key, r);
+    // One member at a time: only what this key can say is taken over.
+    if (key == "model") facts.model = r.model;
+    if (key == "status") facts.status = r.status;
+    if (key == "usage") facts.tokens = r.tokens;
+    if (key == "output") {
+      facts.has_list = r.has_output;
+      facts.says_something = r.says_something;
+    }
+    if (key == "error") {
+      facts.has_error = r.has_error;
+      facts.error = std::move(r.error);
+    }
+    return;
+  }
+  const bool anthropic = what_ == endpoint::messages || what_ == endpoint::count_tokens;
+  if (key == "model") {
+    facts.model = take_raw(c_);
+  } else if (key == "error") {
+    facts.error = {};
+    facts.has_error = read_error_value(c_, facts.error);
+  } else if (key == "usage") {
+    only_member(c_, anthropic ? "output_tokens" : "completion_tokens", [this] { facts.tokens = take_count(c_) > 0; });
+  } else if (key == "done") {
+    facts.looks_like_ollama = take_present(c_);
+  } else if (key == "choices" && !anthropic) {
+    choices();
+  } else if (key == "content" && anthropic) {
+    blocks();
+  } else if (key == "stop_reason" && anthropic) {
+    finish_reason();
+  } else if (key == "data" && what_ == endpoint::embeddings) {
+    vectors();
+  } else if (key == "input_tokens") {
+    facts.has_count = c_.peek() == json_kind::number;
+    c_.skip();
+  } else {
+    c_.skip();
+  }
+}
+
+void reader::finish_reason() {
+  if (c_.peek() == json_kind::null) {
+    facts.unfinished = true;
+    c_.skip();
+    return;
+  }
+  const auto raw = take_raw(c_);
+  if (!raw.empty() && !is_plain_stop(raw)) facts.plain_stop = false;
+}
+
+void reader::choices() {
+  facts.any_element = facts.says_something = facts.unfinished = false;
+  facts.plain_stop = true;
+  facts.has_list = each_element(c_, [this] {
+    facts.any_element = true;
+    each_member(c_, [this](std::string_view key) {
+      if (key == "message" || key == "delta") {
+        facts.says_something = delta_says_something(c_) || facts.says_something;
+      } else if (key == "text") {
+        facts.says_something = take_filled(c_) || facts.says_something;
+      } else if (key == "finish_reason") {
+        finish_reason();
+      } else {
+        c_.skip();
+      }
+    });
+  });
+}
+
+void reader::blocks() {
+  facts.any_element = facts.says_something = false;
+  facts.is_null_list = c_.peek() == json_kind::null;
+  facts.has_list = each_element(c_, [this] {
+    facts.any_element = true;
+    facts.says_something = block_says_something(c_) || facts.says_something;
+  });
+}
+
+void reader::vectors() {
+  facts.any_element = false;
+  facts.says_something = true;
+  facts.has_list = each_element(c_, [this] {
+    facts.any_element = true;
+    bool filled = false;  // an empty vector in a batch would be stored as one
+    only_member(c_, "embedding", [&] { filled = take_filled(c_); });
+    facts.says_something = facts.says_something && filled;
+  });
+}
+
+/// HTML by its label: an edge's error page or a captive portal.
+bool is_html(std::string_view content_type) {
+  for (const std::string_view html : {"text/html", "application/xhtml+xml"})
+    if (iequals(content_type.substr(0, html.size()), html)) return true;
+  return false;
+}
+
+std::string named(std::string_view what, const error_facts& error) {
+  std::string text(what);
+  // Type and code are words of the protocol; the message may quote the prompt and stays out of logs.
+  for (const std::string* word : {&error.type, &error.code})
+    if (!word->empty()) text.append(" ").append(shortened(*word, 64));
+  return text;
+}
+
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  for (const auto w : words)
+    if (word == w) return true;
+  return false;
+}
+
+bool is_about_money(const error_facts& e) {
+  if (is_one_of(e.type, {"insufficient_quota", "billing_error"}) ||
+      is_one_of(e.code, {"insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached",
+                         "billing_not_active", "usage_not_included", "402"}))
+    return true;
+  // Anthropic says it as an invalid_request_error; only the words tell.
+  if (e.message.starts_with("You have reached your specified API usage limits")) return true;
+  // OpenAI's list is open-ended: every allowance that is used up but a rate, and but the model's window.
+  return e.type != "invalid_request_error" && (e.code.ends_with("_exceeded") || e.code.ends_with("_exhausted")) &&
+         e.code.find("rate_limit") == std::string::npos && e.code.find("length") == std::string::npos;
+}
+
+bool is_about_rate(const error_facts& e) {
+  return is_one_of(e.type, {"rate_limit_error", "rate_limit_exceeded"}) ||
+         is_one_of(e.code, {"rate_limit_exceeded", "rate_limit_error", "slow_down", "429"});
+}
+
+bool is_request_at_fault(const error_facts& e) {
+  // Codes in digits are the HTTP statuses that a gateway could not send any more.
+  return is_one_of(e.type, {"invalid_request_error", "not_found_error", "request_too_large"}) ||
+         is_one_of(e.code, {"context_length_exceeded", "content_filter", "content_policy_violation", "invalid_prompt",
+                            "model_not_found", "image_content_policy_violation", "400", "404", "413", "422"}) ||
+         e.code.starts_with("invalid_image");
+}
+
+answer_verdict fails(answer_verdict v, reason why, std::string_view detail) {
+  v.failure = why;
+  v.detail = detail;
+  return v;
+}
+
+answer_verdict judge_response(answer_verdict v, const answer_facts& f) {
+  if (json_text_is(f.status, "failed")) return fails(std::move(v), reason::error_in_200, "status failed");
+  if (!f.has_list && f.status.empty()) return fails(std::move(v), reason::malformed, "no output and no status");
+  if (!f.status.empty() && !json_text_is(f.status, "completed")) return v;  // incomplete, cancelled, queued: an answer
+  if (!f.has_list) return fails(std::move(v), reason::malformed, "no output");
+  if (!f.says_something && !f.tokens) return fails(std::move(v), reason::empty, "completed without output");
+  return v;
+}
+
+answer_verdict judge_message(answer_verdict v, const answer_facts& f, dialect from) {
+  // Ollama writes null where nothing was generated; from anybody else that is no message.
+  const bool is_message = f.has_list || (f.is_null_list && from == dialect::ollama);
+  if (!is_message) return fails(std::move(v), reason::malformed, "no content");
+  if (f.unfinished) return fails(std::move(v), reason::empty, "stop_reason is null");
+  // Silence with tokens spent is legitimate after tool results.
+  if (!f.says_something && f.plain_stop && !f.tokens) return fails(std::move(v), reason::empty, "content is empty");
+  return v;
+}
+
+answer_verdict judge_choices(answer_verdict v, const answer_facts& f) {
+  if (!f.has_list)
+    return fails(std::move(v), reason::malformed, f.looks_like_ollama ? "Ollama's own format" : "no choices");
+  if (!f.any_element) return fails(std::move(v), reason::empty, "choices is empty");
+  if (f.unfinished) return fails(std::move(v), reason::empty, "finish_reason is null");
+  if (!f.says_something && f.plain_stop && !f.tokens) return fails(std::move(v), reason::empty, "nothing was said");
+  return v;
+}
+
+}  // namespace
+
+std::optional<reason> judge_error_in_200(const error_facts& error) {
+  if (is_about_money(error)) return reason::quota;
+  if (is_about_rate(error)) return reason::rate_limited;
+  if (is_request_at_fault(error)) return std::nullopt;
+  return reason::error_in_200;
+}
+
+answer_verdict judge_answer(endpoint what, dialect from, std::string_view content_type, std::string_view body) {
+  answer_verdict v;
+  if (!is_judged(what)) return v;
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return fails(std::move(v), reason::malformed, "empty body");
+  if (is_html(content_type)) return fails(std::move(v), reason::malformed, "HTML instead of JSON");
+  if (json_cursor(body).peek() != json_kind::object) return fails(std::move(v), reason::malformed, "not a JSON object");
+
+  reader r(what, body);
+  if (!r.read()) return fails(std::move(v), reason::malformed, "broken or cut JSON");
+  answer_facts& f = r.facts;
+  v.model = std::string(shortened(json_decode(f.model)));
+
+  if (f.has_error) {
+    v.error = std::move(f.error);
+    v.failure = judge_error_in_200(v.error);
+    v.detail = named("error", v.error);
+    return v;
+  }
+  switch (what) {
+    case endpoint::responses: return judge_response(std::move(v), f);
+    case endpoint::messages: return judge_message(std::move(v), f, from);
+    case endpoint::count_tokens:
+      return f.has_count ? v : fails(std::move(v), reason::malformed, "input_tokens is no number");
+    case endpoint::embeddings:
+      if (!f.has_list) return fails(std::move(v), reason::malformed, "no data");
+      if (!f.any_element || !f.says_something) return fails(std::move(v), reason::empty, "a vector is missing");
+      return v;
+    default: return judge_choices(std::move(v), f);
+  }
+}
+
+}  // namespace tideover::adapt
