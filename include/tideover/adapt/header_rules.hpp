@@ -15,17 +15,17 @@ namespace tideover::adapt {
 
 /// A head under construction: appends to a caller's buffer so that the hot path allocates nothing.
 struct upstream_request {
-  std::string_view method;
-  std::string_view target;     // path and query for this upstream
-  std::string_view authority;  // Host
+  std::string_view method{};
+  std::string_view target{};     // path and query for this upstream
+  std::string_view authority{};  // Host
   enum tier tier = tier::cloud;
   enum dialect dialect = dialect::openai;
-  std::string_view credential;  // configured key; empty: the caller's own (cloud) or none (local)
+  std::string_view credential{};  // configured key; empty: the caller's own (cloud) or none (local)
   body_kind body = body_kind::none;
   std::uint64_t length = 0;         // for body_kind::length
   bool judged = false;              // ask for Accept-Encoding: identity
   bool body_rewritten = false;      // Content-Encoding and digests of the original no longer hold
-  std::string_view request_id;      // of Tideover, sent as X-Tideover-Request-Id to local only if empty is not given
+  std::string_view request_id{};    // of Tideover, sent as X-Tideover-Request-Id to local only if empty is not given
   bool caller_key_is_ours = false;  // the caller's key opened Tideover itself (`clients`): it goes nowhere
 };
 
@@ -44,17 +44,17 @@ void write_request_head(std::string& out, const request_head& from, const upstre
 /// What Tideover says of an answer in X-Tideover-* fields; empty views are left out.
 struct answer_marks {
   enum tier tier = tier::none;
-  std::string_view upstream;
-  std::string_view model;
-  std::string_view failover;  // reason token
-  std::string_view request_id;
-  std::string_view error_code;  // X-Tideover-Error
-  bool show = true;             // `headers: none` hides all of them
+  std::string_view upstream{};
+  std::string_view model{};
+  std::string_view failover{};  // reason token
+  std::string_view request_id{};
+  std::string_view error_code{};  // X-Tideover-Error
+  bool show = true;               // `headers: none` hides all of them
 };
 
 struct downstream_response {
   unsigned status = 200;
-  std::string_view reason_phrase;  // empty: the standard one
+  std::string_view reason_phrase{};  // empty: the standard one
   body_kind body = body_kind::length;
   std::uint64_t length = 0;
   bool keep_alive = true;
@@ -83,12 +83,12 @@ struct own_response {
   std::string_view content_type = "application/json";
   std::uint64_t length = 0;
   bool keep_alive = true;
-  std::optional<int> retry_after_seconds;
-  std::optional<bool> should_retry;    // x-should-retry
-  std::string_view allow;              // Allow, for 405
+  std::optional<int> retry_after_seconds{};
+  std::optional<bool> should_retry{};  // x-should-retry
+  std::string_view allow{};            // Allow, for 405
   body_kind body = body_kind::length;  // chunked or until_close for a stream that Tideover begins itself
   unsigned client_version = 11;
-  std::string_view extra_lines;  // further complete lines, CRLF included, written as they are: never a peer's bytes
+  std::string_view extra_lines{};  // further complete lines, CRLF included, written as they are: never a peer's bytes
 };
 /// 401 carries WWW-Authenticate: Bearer. 1xx, 204 and 304 carry neither Content-Type nor Content-Length.
 void write_own_head(std::string& out, const own_response& response, const answer_marks& marks);
