@@ -1,0 +1,318 @@
+#include "tideover/policy/failover.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "unit/policy/examples.hpp"
+
+namespace tideover::policy {
+namespace {
+
+using namespace examples;
+using namespace std::chrono_literals;
+using step = failover::step;
+using ending = failover::ending;
+
+constexpr time_point start{1000s};
+
+candidate_list list(std::initializer_list<std::uint16_t> upstreams) {
+  candidate_list result;
+  for (auto const u : upstreams) result.index[result.size++] = u;
+  return result;
+}
+
+failure because(reason why, phase at = phase::await_head) {
+  return {.why = why, .at = at, .status = 0, .retry_after = {}, .detail = {}};
+}
+
+struct health : health_view {
+  std::map<std::uint16_t, reason> refused;
+  std::optional<reason> refuses(std::uint16_t upstream) const override {
+    auto const it = refused.find(upstream);
+    return it == refused.end() ? std::nullopt : std::optional(it->second);
+  }
+};
+
+struct Failover : testing::Test {
+  config::snapshot configuration = house();
+  exchange_plan plan{.candidates = list({openai, ollama}), .started = start, .deadline = start + 15min};
+  failover machine() { return failover(plan, configuration); }
+};
+
+TEST_F(Failover, TheFirstCandidateAnswersAndNothingElseHappens) {
+  auto m = machine();
+  ASSERT_EQ(m.next(start), step::attempt);
+  EXPECT_EQ(m.upstream(), openai);
+  m.committed();
+  EXPECT_EQ(m.next(start + 1s), step::finished);
+  EXPECT_EQ(m.end(), ending::answered);
+  EXPECT_EQ(m.attempts(), 1u);
+  EXPECT_FALSE(m.cloud_failure());
+  EXPECT_FALSE(m.left_upstream());
+  EXPECT_FALSE(m.last_failure());
+}
+
+TEST_F(Failover, AFailedCloudLeadsToTheLocalTierAndItsReasonStays) {
+  auto m = machine();
+  m.next(start);
+  m.failed(because(reason::server_error), start + 1s);
+  ASSERT_EQ(m.next(start + 1s), step::attempt);
+  EXPECT_EQ(m.upstream(), ollama);
+  EXPECT_EQ(m.left_upstream(), openai);
+  m.committed();
+  EXPECT_EQ(m.end(), ending::answered);
+  EXPECT_EQ(m.attempts(), 2u);
+  EXPECT_EQ(m.cloud_failure(), reason::server_error);
+}
+
+TEST_F(Failover, AskingAgainWithoutAnOutcomeGivesTheSameStepAndTheSameLimits) {
+  auto m = machine();
+  m.next(start);
+  auto const limits = m.limits();
+  EXPECT_EQ(m.next(start + 5s), step::attempt);
+  EXPECT_EQ(m.upstream(), openai);
+  EXPECT_EQ(m.attempts(), 1u);
+  EXPECT_EQ(m.limits().connect, limits.connect);
+  EXPECT_EQ(m.limits().total, limits.total);
+}
+
+TEST_F(Failover, WhenAllFailedTheLastFailureAndTheCloudsReasonAreKnown) {
+  auto m = machine();
+  m.next(start);
+  m.failed(because(reason::tls), start);
+  m.next(start);
+  m.failed(because(reason::connect), start);
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.end(), ending::all_failed);
+  EXPECT_EQ(m.cloud_failure(), reason::tls);
+  EXPECT_EQ(m.last_failure()->why, reason::connect);
+}
+
+TEST_F(Failover, LimitsComeFromTheUpstreamAndTheKindOfRequest) {
+  auto& t = configuration.upstreams[openai].timeouts;
+  t = {.connect = 3s, .first_content = 30s, .response = 120s, .reasoning = 300s, .idle = 31s, .total = 10min};
+  struct {
+    bool streaming, reasoning;
+    duration patience;
+  } const rows[] = {{true, false, 30s}, {false, false, 120s}, {true, true, 300s}, {false, true, 300s}};
+  for (const auto& row : rows) {
+    plan.streaming = row.streaming;
+    plan.wants_reasoning = row.reasoning;
+    auto m = machine();
+    m.next(start + 7s);
+    EXPECT_EQ(m.limits().connect, start + 10s);
+    EXPECT_EQ(m.limits().first_content, start + 7s + row.patience);
+    EXPECT_EQ(m.limits().idle, 31s);
+    EXPECT_EQ(m.limits().total, start + 7s + 10min);
+  }
+}
+
+TEST_F(Failover, ReasoningNeverShortensTheLocalTiersPatience) {
+  configuration.upstreams[ollama].timeouts = {
+      .connect = 1s, .first_content = 120s, .response = 10min, .reasoning = 300s, .idle = 60s, .total = 15min};
+  plan.candidates = list({ollama});
+  plan.wants_reasoning = true;
+  auto whole = machine();
+  whole.next(start);
+  EXPECT_EQ(whole.limits().first_content, start + 10min);
+  plan.streaming = true;
+  auto stream = machine();
+  stream.next(start);
+  EXPECT_EQ(stream.limits().first_content, start + 300s);
+}
+
+TEST_F(Failover, TotalBoundsOneLegAndTheDeadlineTheWholeExchange) {
+  for (auto* t : {&configuration.upstreams[openai].timeouts, &configuration.upstreams[ollama].timeouts}) t->total = 60s;
+  plan.deadline = start + 100s;
+  auto m = machine();
+  m.next(start);
+  EXPECT_EQ(m.limits().total, start + 60s);
+  m.failed(because(reason::timeout), start + 60s);
+  m.next(start + 60s);
+  EXPECT_EQ(m.limits().total, start + 100s);  // not 120 s
+  EXPECT_EQ(m.limits().first_content, start + 100s);
+}
+
+TEST_F(Failover, LimitsNeverExceedALegsTotal) {
+  configuration.upstreams[openai].timeouts.total = 1s;
+  auto m = machine();
+  m.next(start);
+  EXPECT_EQ(m.limits().connect, start + 1s);
+  EXPECT_EQ(m.limits().first_content, start + 1s);
+}
+
+TEST_F(Failover, AtTheDeadlineNobodyIsAskedAnyMore) {
+  plan.deadline = start + 100s;
+  auto before = machine();
+  before.next(start);
+  before.failed(because(reason::timeout), plan.deadline - 1ns);
+  EXPECT_EQ(before.next(plan.deadline - 1ns), step::attempt);
+
+  auto at = machine();
+  at.next(start);
+  at.failed(because(reason::timeout), plan.deadline);
+  EXPECT_EQ(at.next(plan.deadline), step::give_up);
+  EXPECT_EQ(at.end(), ending::deadline);
+  EXPECT_EQ(at.cloud_failure(), reason::timeout);
+}
+
+TEST_F(Failover, WithoutADeadlineTheLegsTotalStillBounds) {
+  plan.deadline = never;
+  auto m = machine();
+  m.next(start);
+  EXPECT_EQ(m.limits().total, start + configuration.upstreams[openai].timeouts.total);
+}
+
+TEST_F(Failover, ContingencySkipsTheCloudWithoutAnAttempt) {
+  plan.in_contingency = true;
+  auto m = machine();
+  ASSERT_EQ(m.next(start), step::attempt);
+  EXPECT_EQ(m.upstream(), ollama);
+  EXPECT_EQ(m.attempts(), 1u);
+  EXPECT_EQ(m.cloud_failure(), reason::contingency);
+  EXPECT_EQ(m.left_upstream(), openai);
+}
+
+TEST_F(Failover, CloudOnlyInContingencyHasNobodyToAsk) {
+  plan.candidates = list({openai});
+  plan.in_contingency = true;
+  auto m = machine();
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.end(), ending::all_failed);
+  EXPECT_EQ(m.cloud_failure(), reason::contingency);
+  EXPECT_EQ(m.attempts(), 0u);
+}
+
+TEST_F(Failover, WithoutCandidatesItSaysSo) {
+  plan.candidates = {};
+  auto m = machine();
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.end(), ending::no_candidate);
+}
+
+TEST_F(Failover, ARequestThatMayNotBeReplayedIsAskedOnce) {
+  plan.replayable = false;
+  auto m = machine();
+  m.next(start);
+  m.failed(because(reason::connect), start);
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.end(), ending::not_replayable);
+  EXPECT_EQ(m.cloud_failure(), reason::connect);
+}
+
+TEST_F(Failover, ARequestThatMayNotBeReplayedDoesNotStartAtTheSecondCandidate) {
+  plan.replayable = false;
+  plan.in_contingency = true;
+  auto m = machine();
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.end(), ending::not_replayable);
+  EXPECT_EQ(m.cloud_failure(), reason::contingency);
+  EXPECT_EQ(m.attempts(), 0u);
+}
+
+TEST_F(Failover, WhereNobodyElseCouldServeReplayIsNotTheProblem) {
+  plan.replayable = false;
+  plan.candidates = list({openai});
+  auto m = machine();
+  m.next(start);
+  m.failed(because(reason::connect), start);
+  m.next(start);
+  EXPECT_EQ(m.end(), ending::all_failed);
+}
+
+TEST_F(Failover, AnUpstreamThatHealthRefusesIsSkippedWithThatReason) {
+  for (auto const why : {reason::breaker_open, reason::rate_limited, reason::quota}) {
+    health view;
+    view.refused[openai] = why;
+    auto m = machine();
+    ASSERT_EQ(m.next(start, &view), step::attempt);
+    EXPECT_EQ(m.upstream(), ollama);
+    EXPECT_EQ(m.cloud_failure(), why);
+    EXPECT_EQ(m.attempts(), 1u);
+  }
+}
+
+TEST_F(Failover, HealthOfALocalUpstreamIsNoReasonWhyTheCloudDidNotServe) {
+  plan.candidates = list({ollama, openai});
+  plan.local_by_policy = true;
+  health view;
+  view.refused[ollama] = reason::breaker_open;
+  auto m = machine();
+  ASSERT_EQ(m.next(start, &view), step::attempt);
+  EXPECT_EQ(m.upstream(), openai);
+  m.committed();
+  EXPECT_FALSE(m.cloud_failure());
+  EXPECT_EQ(m.left_upstream(), ollama);
+}
+
+TEST_F(Failover, WhatTheLocalTierAnswersByPolicyIsSaidToBeSo) {
+  plan.local_by_policy = true;
+  plan.candidates = list({ollama});
+  auto only = machine();
+  only.next(start);
+  only.committed();
+  EXPECT_EQ(only.cloud_failure(), reason::policy);
+  EXPECT_FALSE(only.left_upstream());
+
+  plan.candidates = list({ollama, openai});
+  auto first = machine();
+  first.next(start);
+  first.committed();
+  EXPECT_EQ(first.cloud_failure(), reason::policy);
+}
+
+TEST_F(Failover, LocalFirstThatEndsAtABrokenCloudTellsTheCloudsOwnReason) {
+  plan.local_by_policy = true;
+  plan.candidates = list({ollama, openai});
+  auto m = machine();
+  m.next(start);
+  m.failed(because(reason::connect), start);
+  m.next(start);
+  EXPECT_EQ(m.upstream(), openai);
+  m.failed(because(reason::quota), start);
+  EXPECT_EQ(m.next(start), step::give_up);
+  EXPECT_EQ(m.cloud_failure(), reason::quota);
+}
+
+TEST_F(Failover, AFailureAfterTheCommitCutsAndAsksNobodyElse) {
+  auto m = machine();
+  m.next(start);
+  m.committed();
+  m.failed(because(reason::cut, phase::relay_body), start + 5s);
+  EXPECT_EQ(m.next(start + 5s), step::finished);
+  EXPECT_EQ(m.end(), ending::cut);
+  EXPECT_EQ(m.attempts(), 1u);
+  EXPECT_EQ(m.last_failure()->why, reason::cut);
+  EXPECT_FALSE(m.cloud_failure());
+}
+
+TEST_F(Failover, TheCallersLeavingIsNobodysFailureWhenever) {
+  auto waiting = machine();
+  waiting.next(start);
+  waiting.client_gone();
+  EXPECT_EQ(waiting.next(start), step::finished);
+  EXPECT_EQ(waiting.end(), ending::client_left);
+  waiting.failed(because(reason::connect), start);  // the cancelled attempt reports late
+  EXPECT_EQ(waiting.end(), ending::client_left);
+  EXPECT_FALSE(waiting.cloud_failure());
+
+  auto relaying = machine();
+  relaying.next(start);
+  relaying.committed();
+  relaying.client_gone();
+  EXPECT_EQ(relaying.end(), ending::client_left);
+
+  auto failed = machine();
+  failed.next(start);
+  failed.failed(because(reason::connect), start);
+  failed.next(start);
+  failed.failed(because(reason::connect), start);
+  failed.next(start);
+  failed.client_gone();
+  EXPECT_EQ(failed.end(), ending::all_failed);
+}
+
+}  // namespace
+}  // namespace tideover::policy
