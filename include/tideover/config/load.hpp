@@ -22,6 +22,7 @@ struct problem {
   int column = 0;
   std::string path;     // `upstreams.openai.timeouts.connect`, `--listen`, `$TIDEOVER_LISTEN`
   std::string message;  // what is wrong and, where known, what to write instead
+  bool error_in_check = false;  // a warning at start that `tideover check` does not let pass
 
   /// `file:line:column: error: path: message`
   std::string to_string() const;

@@ -79,6 +79,7 @@ struct upstream {
   std::optional<secret> credential;  // absent: the caller's own (cloud) or none (local)
   struct timeouts timeouts;
   tls_options tls;
+  bool allow_public = false;  // a local upstream may have a public address
 };
 
 /// What stands in for what; `cloud` is a glob in which `*` matches any run of characters.

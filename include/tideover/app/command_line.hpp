@@ -1,0 +1,58 @@
+// What the words after `tideover` mean, and the commands that need no daemon: check, schema, env, version.
+// Not for running the daemon: `run` ends here as a value that the application takes up.
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tideover/config/load.hpp"
+
+namespace tideover::app {
+
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_failure = 1;
+inline constexpr int exit_usage = 2;
+inline constexpr int exit_configuration = 78;  // EX_CONFIG of sysexits.h
+
+struct run_command {
+  config::overrides flags;
+  std::string ready_file;  // empty: none
+  bool demo = false;       // stand-ins for cloud and Ollama inside this process
+};
+struct check_command {
+  std::optional<std::string> config_file;
+  bool json = false;
+};
+struct schema_command {};
+struct env_command {
+  std::optional<std::string> config_file;
+  bool json = false;
+};
+struct version_command {
+  bool json = false;
+};
+
+struct command_line_result {
+  /// What to do; nothing when the command line itself was answered (help) or refused.
+  std::variant<std::monostate, run_command, check_command, schema_command, env_command, version_command> command;
+  std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
+  std::string out;
+  std::string err;
+};
+
+/// Pure: reads no file and no environment.
+command_line_result parse_command_line(int argc, const char* const* argv);
+
+/// Each prints its result to `out`, what is wrong to `err`, and gives the exit code.
+int run_check(const check_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
+int run_schema(std::ostream& out);
+int run_env(const env_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
+int run_version(const version_command& command, std::ostream& out);
+
+/// One line each, as `check` and `run` show them.
+void print_problems(const std::vector<config::problem>& problems, std::ostream& err);
+
+}  // namespace tideover::app

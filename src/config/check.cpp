@@ -1,0 +1,213 @@
+#include "tideover/config/check.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "tideover/config/values.hpp"
+#include "tideover/core/http_message.hpp"
+
+namespace tideover::config {
+namespace {
+
+constexpr std::size_t most_upstreams = 8;  // as many as one request can have candidates
+
+class checker {
+ public:
+  explicit checker(const snapshot& made) : made_(made) {}
+
+  std::vector<finding> run() {
+    listeners();
+    upstreams();
+    workflows();
+    models();
+    limits();
+    return std::move(found_);
+  }
+
+ private:
+  void error(std::string path, std::string message) {
+    found_.push_back({severity::error, std::move(path), std::move(message)});
+  }
+  void warning(std::string path, std::string message) {
+    found_.push_back({severity::warning, std::move(path), std::move(message)});
+  }
+
+  void listeners() {
+    if (made_.listeners.empty())
+      error("listen", "is empty: name at least one address, such as [{address: 127.0.0.1:6837}], or remove the key");
+    struct taken {
+      address at;
+      std::string path;
+    };
+    std::vector<taken> all;
+    const auto claim = [&](const address& at, const std::string& path) {
+      for (const auto& other : all)
+        if (at.port != 0 && at.port == other.at.port && at.host == other.at.host)
+          error(path, to_string(at) + " is taken by " + other.path + " already: choose another port");
+      all.push_back({at, path});
+    };
+    for (std::size_t i = 0; i < made_.listeners.size(); ++i) {
+      const auto& l = made_.listeners[i];
+      const std::string path = "listen[" + std::to_string(i) + "].address";
+      claim(l.at, path);
+      if (kind_of_host(l.at.host) != host_kind::loopback && !l.allow_unauthenticated)
+        error(
+            path,
+            to_string(l.at) + " can be reached from other machines, and callers need no key: listen on 127.0.0.1, " +
+                "or say `allow_unauthenticated: true` beside this address in the configuration file if that is meant");
+    }
+    claim(made_.admin.at, "admin.address");
+    if (kind_of_host(made_.admin.at.host) != host_kind::loopback && !made_.admin.allow_unauthenticated)
+      error("admin.address", to_string(made_.admin.at) +
+                                 " can be reached from other machines, and reading needs no token: listen on " +
+                                 "127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the configuration "
+                                 "file if that is meant");
+  }
+
+  void upstreams() {
+    if (made_.upstreams.empty())
+      error("upstreams", "is empty, so no request could be served: name at least one upstream, or remove the key");
+    if (made_.upstreams.size() > most_upstreams)
+      error("upstreams", "has " + std::to_string(made_.upstreams.size()) + " entries: this version takes at most " +
+                             std::to_string(most_upstreams));
+    for (const auto& u : made_.upstreams) one_upstream(u);
+  }
+
+  void one_upstream(const upstream& u) {
+    const std::string path = "upstreams." + u.name;
+    if (u.tier == tier::cloud && u.dialect == dialect::ollama)
+      error(path + ".dialect",
+            "no caller's request goes to a cloud in Ollama's dialect: write openai or anthropic, or `tier: local`");
+    if (u.urls.empty()) {
+      error(path + ".url",
+            "is missing: write where the upstream is, such as " +
+                std::string(u.tier == tier::local ? "http://127.0.0.1:11434" : "https://api.openai.com"));
+      return;
+    }
+    if (u.urls.size() > 1)
+      error(path + ".urls",
+            "several URLs for one upstream are part of the configuration but not supported by this "
+            "version: name one");
+    for (const auto& where : u.urls) one_url(u, where, path + ".url");
+    const bool any_tls = std::any_of(u.urls.begin(), u.urls.end(), [](const url& w) { return w.tls; });
+    if (!any_tls && !(u.tls.ca_file.empty() && u.tls.server_name.empty()))
+      error(path + ".tls", "has no effect, because the URL begins with http://: write https:// or remove `tls`");
+  }
+
+  void one_url(const upstream& u, const url& where, const std::string& path) {
+    const auto kind = kind_of_host(where.host);
+    if (kind == host_kind::unspecified) {
+      error(path, "names an address to listen on, not one to connect to: write 127.0.0.1 for this machine");
+      return;
+    }
+    if (u.tier == tier::local && !u.allow_public) {
+      if (kind == host_kind::public_net)
+        error(path,
+              "this local upstream has a public address, so what is meant to stay in the house would leave it: "
+              "use a private address, write `tier: cloud`, or say `allow_public: true` if that is meant");
+      if (is_known_cloud(where.host))
+        error(path, "this is a cloud, not a local upstream: write `tier: cloud`, or name your own server");
+    }
+    if (u.tier == tier::cloud && !where.tls && kind != host_kind::loopback)
+      error(path, "would send keys and prompts in clear text: write https:// for a cloud upstream");
+    // A request sent to ourselves would go round until nothing is left.
+    const auto is_ours = [&](const address& at) {
+      const auto own = kind_of_host(at.host);
+      return at.port != 0 && at.port == where.port &&
+             (at.host == where.host ||
+              (kind == host_kind::loopback && (own == host_kind::loopback || own == host_kind::unspecified)));
+    };
+    const bool loops = is_ours(made_.admin.at) || std::any_of(made_.listeners.begin(), made_.listeners.end(),
+                                                              [&](const listener& l) { return is_ours(l.at); });
+    if (loops) error(path, "points at Tideover itself: write the address of the server behind it");
+  }
+
+  static bool is_known_cloud(std::string_view host) {
+    constexpr std::array<std::string_view, 3> clouds{"ollama.com", "openai.com", "anthropic.com"};
+    if (host.ends_with('.')) host.remove_suffix(1);
+    return std::any_of(clouds.begin(), clouds.end(), [&](std::string_view c) {
+      return host.ends_with(c) && (host.size() == c.size() || host[host.size() - c.size() - 1] == '.');
+    });
+  }
+
+  bool has_tier(tier wanted) const {
+    return std::any_of(made_.upstreams.begin(), made_.upstreams.end(),
+                       [&](const upstream& u) { return u.tier == wanted; });
+  }
+
+  void workflows() {
+    if (made_.upstreams.empty()) return;  // said already
+    const bool cloud = has_tier(tier::cloud);
+    const bool local = has_tier(tier::local);
+    for (const auto& [name, w] : made_.workflows) {
+      const std::string path = "workflows." + name + ".policy";
+      switch (w.policy) {
+        case policy_kind::local_only:
+          if (!local) error(path, "local_only needs an upstream with `tier: local`, and there is none: add one");
+          break;
+        case policy_kind::cloud_only:
+          if (!cloud) error(path, "cloud_only needs an upstream with `tier: cloud`, and there is none: add one");
+          if (made_.in_contingency(name))
+            warning(path, "cloud_only in contingency: every request of this workflow will be refused");
+          break;
+        case policy_kind::cloud_first:
+        case policy_kind::local_first:
+          if (!local)
+            warning(path, std::string(token(w.policy)) +
+                              " without an upstream with `tier: local`: nothing can stand in when the cloud fails");
+          if (!cloud && w.policy == policy_kind::local_first)
+            warning(path, "local_first without an upstream with `tier: cloud`: nothing can stand in when local fails");
+          break;
+      }
+    }
+  }
+
+  void models() {
+    bool everything_matched = false;
+    for (std::size_t i = 0; i < made_.models.size(); ++i) {
+      const auto& rule = made_.models[i];
+      const std::string path = "models[" + std::to_string(i) + "]";
+      if (everything_matched)
+        warning(path, "is never reached, because an earlier rule matches every model: put it before that rule");
+      everything_matched |= !rule.cloud.empty() && rule.cloud.find_first_not_of('*') == std::string::npos;
+      if (rule.local.find('*') != std::string::npos)
+        error(path + ".local", "must be the name of one model: `*` belongs into `cloud`");
+      if (rule.local.ends_with(":cloud") || rule.local.ends_with("-cloud"))
+        error(path + ".local",
+              "is a model that Ollama runs in its cloud, so it is not local: name a model that is "
+              "installed here");
+    }
+  }
+
+  void limits() {
+    const auto& l = made_.limits;
+    if (l.replay_memory < l.request_body)
+      warning("limits.replay_memory", size_text(l.replay_memory) + " is less than limits.request_body (" +
+                                          size_text(l.request_body) + "): larger requests cannot fail over");
+  }
+
+  const snapshot& made_;
+  std::vector<finding> found_;
+};
+
+}  // namespace
+
+std::vector<finding> check(const snapshot& made) { return checker(made).run(); }
+
+bool is_reserved_workflow(std::string_view name) {
+  constexpr std::array<std::string_view, 9> words{"all", "on", "off", "true", "false", "yes", "no", "0", "1"};
+  return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return iequals(w, name); });
+}
+
+std::string no_such_workflow(std::string_view name, const snapshot& made) {
+  std::vector<std::string_view> names;
+  for (const auto& [known, w] : made.workflows) names.push_back(known);
+  std::string message = "there is no workflow `" + printable(name) + "`";
+  if (const auto near = nearest(name, names); !near.empty())
+    return message + "; did you mean `" + std::string(near) + "`?";
+  message += ": name one of ";
+  for (std::size_t i = 0; i < names.size() && i < 20; ++i) message += (i ? ", " : "") + std::string(names[i]);
+  return message + (names.size() > 20 ? ", …" : "") + ", or all";
+}
+
+}  // namespace tideover::config
