@@ -12,13 +12,13 @@ namespace tideover::adapt {
 
 struct request_facts {
   bool is_json_object = false;   // whole body is one valid JSON object; else it is the cloud's to refuse
-  std::string model;             // decoded; empty when absent
+  std::string model{};           // decoded; empty when absent
   bool stream = false;           // body's `stream: true`; never decided from Accept
   bool wants_reasoning = false;  // reasoning_effort, reasoning.effort (not "none"), thinking.type enabled|adaptive
   bool has_tools = false;
-  bool has_images = false;     // an image part anywhere in messages/input
-  bool include_usage = false;  // stream_options.include_usage
-  std::string not_replayable;  // name of the first field that refers to state at the cloud; empty: replayable
+  bool has_images = false;       // an image part anywhere in messages/input
+  bool include_usage = false;    // stream_options.include_usage
+  std::string not_replayable{};  // name of the first field that refers to state at the cloud; empty: replayable
 };
 
 /// The last of duplicate keys wins, as in every SDK's parser. Never throws; depth is limited.
