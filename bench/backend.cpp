@@ -5,6 +5,7 @@
 // What to answer is asked for in the model's name: bench-2048 is an answer of 2048 bytes; bench-stream-100-50 is a
 // stream of 50 chunks, 100 a second (0: until the client leaves); bench-fail is a 503 from the cloud. SIGTERM ends it
 // and writes how many requests each of the two has answered.
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -78,6 +79,7 @@ class backend {
       SSL_CTX_set_mode(tls_,
                        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     }
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -175,6 +177,7 @@ class backend {
   /// More than 0: bytes; 0: nothing now; less: the peer is gone.
   static long receive(connection& c, char* into, std::size_t size) {
     if (c.ssl) {
+      ERR_clear_error();  // what another connection left there would be taken for ours
       const int n = SSL_read(c.ssl.get(), into, static_cast<int>(size));
       if (n > 0) return n;
       const int why = SSL_get_error(c.ssl.get(), n);
@@ -186,6 +189,7 @@ class backend {
   }
   static long transmit(connection& c, const char* from, std::size_t size) {
     if (c.ssl) {
+      ERR_clear_error();
       const int n = SSL_write(c.ssl.get(), from, static_cast<int>(size));
       if (n > 0) return n;
       const int why = SSL_get_error(c.ssl.get(), n);
