@@ -1,4 +1,4 @@
-// One line per request and one per event, as JSON (built with nlohmann) or as text for a terminal.
+// One line per request and one per event, as JSON (escaped by nlohmann) or as text for a terminal.
 // Not a logging framework: program messages use spdlog (app/logging); this writes the contract's lines (§12).
 #pragma once
 
@@ -16,10 +16,15 @@ enum class line_format : std::uint8_t { json, text };
 /// `ts` as RFC 3339 with milliseconds in UTC.
 std::string timestamp(std::int64_t unix_microseconds);
 
-/// The request line, newline included: ts level msg event=request request_id … outcome.
+/// The request line, newline included. The contract's keys are always there and in its order: ts level msg event
+/// request_id trace_id workflow upstream tier model_requested model_served status reason attempts ttfb_ms duration_ms
+/// bytes_in bytes_out outcome. A text that is not known is "", a time to first byte that never was is null, and so is
+/// the status of a request that got none. Then, where they say something: endpoint method path from to error_code
+/// detail stream sdk_retry. Times are milliseconds with three decimals. Level: warn for failed and cut, else info.
 std::string request_line(const proxy::exchange_record& record, std::int64_t unix_microseconds, line_format format);
 
-/// The failover event line: event=failover, msg "Cloud unavailable, falling back to Ollama" (`to_title`), from, to, reason.
+/// The failover event line: event=failover, level warn, msg "Cloud unavailable, falling back to Ollama" (`to_title`):
+/// ts level msg event request_id trace_id workflow model_requested reason from to and, where known, detail.
 std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
                           std::int64_t unix_microseconds, line_format format);
 

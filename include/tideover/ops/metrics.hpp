@@ -10,9 +10,10 @@
 
 namespace tideover::ops {
 
-/// One worker's numbers. `record` is called from that worker only; `registry` reads from another thread, so cells are
-/// relaxed atomics or behind a mutex that is uncontended but for scrapes. Label sets are bounded: workflow and upstream
-/// names come from the configuration, endpoint and outcome from enumerations, codes are three digits.
+/// One worker's numbers. All methods are called from that worker only; `registry` reads from another thread, so cells
+/// are relaxed atomics, and a mutex is taken only when a label set is seen for the first time and by a scrape. Label
+/// sets are bounded: workflow and upstream names come from the configuration, endpoint and outcome from enumerations,
+/// codes are three digits (`000`: no answer was sent). Upstream `none` is Tideover itself.
 class worker_metrics {
  public:
   worker_metrics();
@@ -32,18 +33,24 @@ class worker_metrics {
 struct process_view {
   std::string version;
   bool last_reload_ok = true;
-  struct contingency_entry { std::string workflow, source; };
+  struct contingency_entry {
+    std::string workflow, source;
+  };
   std::vector<contingency_entry> contingency;
-  struct upstream_entry { std::string name; bool up; };
+  struct upstream_entry {
+    std::string name;
+    bool up;
+  };
   std::vector<upstream_entry> upstreams;
   std::uint64_t log_lines_dropped = 0;
 };
 
 class metrics_registry {
  public:
-  void add(const worker_metrics* worker);
-  /// Prometheus text format 0.0.4, through prometheus-cpp's serializer: tideover_requests_total, tideover_failovers_total,
-  /// the histograms of contract §12 (buckets reach 600 s), gauges of `view`, tideover_build_info, process_*.
+  void add(const worker_metrics* worker);  // all before the first render()
+  /// Prometheus text format 0.0.4, through prometheus-cpp's serializer: tideover_requests_total,
+  /// tideover_failovers_total, the histograms of contract §12 (buckets reach 600 s), gauges of `view`,
+  /// tideover_build_info, process_*.
   std::string render(const process_view& view) const;
 
  private:

@@ -27,12 +27,13 @@ inline constexpr int outcome_count = static_cast<int>(outcome::client_gone) + 1;
 
 struct exchange_record {
   std::string request_id;
-  std::string trace_id;   // of traceparent, empty if the caller sent none
+  std::string trace_id;  // of traceparent, empty if the caller sent none
   std::string method;
-  std::string path;       // without the query; escaped when written
+  std::string path;  // without the query; escaped when written
   std::string workflow;
-  std::string upstream;   // who served, empty: Tideover itself
-  std::string from;       // the upstream that was left, for failovers
+  std::string upstream;  // who served, empty: Tideover itself
+  std::string title;     // the same for people ("OpenAI"), empty: its name
+  std::string from;      // the upstream that was left, for failovers
   enum tier tier = tier::none;
   endpoint what = endpoint::unknown;
   std::string model_requested;
@@ -42,14 +43,14 @@ struct exchange_record {
   std::string error_code;     // of Tideover's own error, if it made one
   std::string detail;         // one sentence about the (first) failure
   unsigned attempts = 0;
-  duration first_byte{};      // until the first byte went to the caller; negative: none did
+  duration first_byte{};  // until the first byte went to the caller; negative: none did
   duration total{};
-  duration upstream_time{};   // spent waiting for upstreams; total minus this is our overhead
+  duration upstream_time{};     // spent waiting for upstreams; total minus this is our overhead
   std::uint64_t bytes_in = 0;   // body bytes from the caller
   std::uint64_t bytes_out = 0;  // body bytes to the caller
   outcome how = outcome::failed;
   bool stream = false;
-  unsigned sdk_retry = 0;     // x-stainless-retry-count
+  unsigned sdk_retry = 0;  // x-stainless-retry-count
 };
 
 }  // namespace tideover::proxy

@@ -1,0 +1,23 @@
+// A small GET for the control side: one request, one answer, one deadline, a size limit.
+// Not for callers' traffic: no pooling, no streaming, no failover.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "tideover/net/dialer.hpp"
+
+namespace tideover::ops {
+
+struct control_answer {
+  int status = 0;  // 0: no answer, see `problem`
+  std::string body;
+  std::string problem;
+};
+
+/// `authority` goes into Host; `path` begins with a slash.
+net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
+                                      std::string authority, std::string path, std::size_t limit_bytes,
+                                      time_point deadline);
+
+}  // namespace tideover::ops
