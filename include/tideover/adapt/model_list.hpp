@@ -2,6 +2,7 @@
 // Not for the cloud's own list: that passes byte for byte.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
