@@ -1,1 +1,25 @@
-int main() {}
+// The program: what the command line says, done.
+#include <iostream>
+
+#include "tideover/app/application.hpp"
+#include "tideover/app/command_line.hpp"
+
+int main(int argc, char** argv) {
+  using namespace tideover;
+  auto const said = app::parse_command_line(argc, argv);
+  std::cout << said.out << std::flush;
+  std::cerr << said.err << std::flush;
+  if (said.exit_code) return *said.exit_code;
+
+  auto const world = config::surroundings::real();
+  struct perform {
+    const config::surroundings& world;
+    int operator()(std::monostate) const { return app::exit_usage; }
+    int operator()(const app::run_command& c) const { return app::run_daemon(c, world); }
+    int operator()(const app::check_command& c) const { return app::run_check(c, world, std::cout, std::cerr); }
+    int operator()(const app::schema_command&) const { return app::run_schema(std::cout); }
+    int operator()(const app::env_command& c) const { return app::run_env(c, world, std::cout, std::cerr); }
+    int operator()(const app::version_command& c) const { return app::run_version(c, std::cout); }
+  };
+  return std::visit(perform{world}, said.command);
+}

@@ -62,8 +62,8 @@ std::optional<dialect> parse_dialect(std::string_view text) {
 }
 
 std::optional<policy_kind> parse_policy(std::string_view text) {
-  return parse(text, {policy_kind::cloud_first, policy_kind::local_first, policy_kind::cloud_only,
-                      policy_kind::local_only});
+  return parse(text,
+               {policy_kind::cloud_first, policy_kind::local_first, policy_kind::cloud_only, policy_kind::local_only});
 }
 
 }  // namespace tideover

@@ -112,7 +112,7 @@ asio::awaitable<void> accept_all(std::shared_ptr<State> self) {
     if (error == asio::error::operation_aborted) co_return;
     if (error || self->connections >= max_connections) {
       pause.expires_after(std::chrono::milliseconds(200));
-      auto const [ignored] = co_await pause.async_wait(as_result);
+      (void)co_await pause.async_wait(as_result);
       continue;
     }
     ++self->connections;

@@ -1,5 +1,6 @@
 // What can go wrong with one attempt, as a value: the reason token, where it happened, what the upstream asked for.
-// Not for what follows from it: that is policy/rulings. Not for refusals of a caller's request: those are never failures.
+// Not for what follows from it: that is policy/rulings. Not for refusals of a caller's request: those are never
+// failures.
 #pragma once
 
 #include <cstdint>

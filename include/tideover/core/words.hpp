@@ -20,16 +20,16 @@ enum class dialect : std::uint8_t { openai, anthropic, ollama };
 
 /// What a request asks for. One value per row of the routing table.
 enum class endpoint : std::uint8_t {
-  chat_completions,   // POST /v1/chat/completions
-  completions,        // POST /v1/completions
-  responses,          // POST /v1/responses
-  messages,           // POST /v1/messages
-  count_tokens,       // POST /v1/messages/count_tokens
-  embeddings,         // POST /v1/embeddings
-  models,             // GET /v1/models and /v1/models/{id}
-  other_v1,           // every other /v1/*: cloud only, never replayed
-  ollama_native,      // /api/chat … : local only
-  unknown,            // nothing Tideover serves
+  chat_completions,  // POST /v1/chat/completions
+  completions,       // POST /v1/completions
+  responses,         // POST /v1/responses
+  messages,          // POST /v1/messages
+  count_tokens,      // POST /v1/messages/count_tokens
+  embeddings,        // POST /v1/embeddings
+  models,            // GET /v1/models and /v1/models/{id}
+  other_v1,          // every other /v1/*: cloud only, never replayed
+  ollama_native,     // /api/chat … : local only
+  unknown,           // nothing Tideover serves
 };
 
 /// Who may see a workflow's data and in which order candidates are tried.

@@ -21,16 +21,11 @@ enum class head_status : std::uint8_t {
 
 constexpr int status_code(head_status status) {
   switch (status) {
-    case head_status::ok:
-      return 200;
-    case head_status::bad_request:
-      return 400;
-    case head_status::target_too_long:
-      return 414;
-    case head_status::fields_too_large:
-      return 431;
-    case head_status::version_not_supported:
-      return 505;
+    case head_status::ok: return 200;
+    case head_status::bad_request: return 400;
+    case head_status::target_too_long: return 414;
+    case head_status::fields_too_large: return 431;
+    case head_status::version_not_supported: return 505;
   }
   return 400;
 }

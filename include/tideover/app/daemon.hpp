@@ -1,0 +1,62 @@
+// A running proxy as an object: start, addresses, drain, stop. Used by `tideover run` and by the demo.
+// Not signals, banners or exit codes: those belong to the command that runs it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tideover/config/snapshot.hpp"
+
+namespace tideover::app {
+
+struct daemon_options {
+  config::snapshot_ptr configuration;
+  std::string https_proxy;  // for cloud upstreams only
+  std::string no_proxy;
+  int log_descriptor = 1;  // request and event lines
+  bool log_json = true;
+};
+
+struct bound_addresses {
+  std::vector<std::string> proxy;  // host:port as bound
+  std::string admin;
+};
+
+class daemon {
+ public:
+  /// Binds and prepares everything; throws std::runtime_error with a sentence that names what is in the way.
+  explicit daemon(const daemon_options& options);
+  ~daemon();
+  daemon(const daemon&) = delete;
+  daemon& operator=(const daemon&) = delete;
+
+  const bound_addresses& addresses() const;
+
+  /// Serves on the calling thread (control loop) and the workers' threads until the drain is over or stop().
+  void run();
+  /// From any thread: no new requests; run() returns when the last is done or `limits.drain` is over.
+  void drain();
+  /// From any thread: run() returns soon, whatever is in flight ends.
+  void stop();
+  /// Runs `work` on the control loop.
+  void post(std::function<void()> work);
+
+  /// What is known of the local tier, for the banner: how many models, or why none.
+  struct local_state {
+    bool known = false;
+    std::size_t models = 0;
+    std::string problem;
+  };
+  local_state local() const;
+  /// `done` runs on the control loop when the local server has answered or has not.
+  void ask_local(std::function<void()> done);
+
+ private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+}  // namespace tideover::app

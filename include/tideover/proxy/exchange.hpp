@@ -1,0 +1,148 @@
+// One request and all attempts to answer it: reads the body, asks the failover machine who is next, judges what came,
+// commits one answer and relays it. Not a parser, not a policy: those are asked.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tideover/adapt/error_body.hpp"
+#include "tideover/adapt/framing.hpp"
+#include "tideover/adapt/header_rules.hpp"
+#include "tideover/adapt/request_scan.hpp"
+#include "tideover/adapt/sse.hpp"
+#include "tideover/adapt/stream_inspector.hpp"
+#include "tideover/core/http_message.hpp"
+#include "tideover/net/task.hpp"
+#include "tideover/policy/failover.hpp"
+#include "tideover/policy/route_table.hpp"
+#include "tideover/proxy/attempt.hpp"
+#include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/caller.hpp"
+#include "tideover/proxy/exchange_record.hpp"
+#include "tideover/proxy/worker.hpp"
+
+namespace tideover::proxy {
+
+/// What the session does with the connection afterwards.
+enum class after_exchange : std::uint8_t {
+  keep,    // the next request may come
+  close,   // orderly end
+  linger,  // the caller may still be sending: let it read our answer before the connection goes
+  abort,   // end it so that the caller can see that something is missing
+};
+
+class exchange {
+ public:
+  /// `left_over` takes bytes that belong to the next request.
+  exchange(worker& home, net::stream& down, std::string& left_over);
+  ~exchange();
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+
+  /// A head that could not be read: answers with `status` and ends the connection.
+  net::task<after_exchange> refuse_unreadable(int status);
+
+  /// `raw` begins with a parsed head of `head` and goes on with what came behind it; both live in scratch memory and
+  /// are copied before the first wait.
+  net::task<after_exchange> run(std::string_view raw, request_head&& head);
+
+ private:
+  // Before any upstream is asked (exchange_request.cpp).
+  enum class body_plan : std::uint8_t { nothing, hold, stream_through };
+  std::optional<adapt::own_error> admit();  // framing, host, route
+  body_plan plan_body() const;
+  bool take_head(std::string_view raw, std::size_t body_bytes);
+  net::task<attempt_end> read_body();
+  net::task<attempt_end> read_chunked_body();
+  net::task<attempt_end> say_continue();
+  void note_request();
+
+  // Asking upstreams (exchange.cpp).
+  net::task<void> ask_candidates();
+  net::task<void> ask(std::uint16_t upstream);
+  net::task<void> judge_and_commit(attempt& a, std::uint16_t upstream);
+  net::task<void> take_stream(attempt& a, std::uint16_t upstream);
+  void attempt_failed(std::uint16_t upstream, failure what);
+  void keep_cloud_error(const attempt& a, std::uint16_t upstream);
+  outgoing_request outgoing(std::uint16_t upstream) const;
+  bool settled(attempt_end step);
+
+  // The local tier (exchange_local.cpp).
+  net::task<bool> prepare_local();
+  net::task<void> wait_for_catalog(time_point by);
+  net::task<void> list_local_models();
+
+  // Requests whose bodies are not kept (exchange_stream_through.cpp).
+  net::task<void> stream_through();
+  net::task<attempt_end> pump_body(attempt& a);
+
+  // Committed: bytes flow to the caller (relay.cpp).
+  net::task<void> send_whole(attempt& a, std::uint16_t upstream);
+  net::task<void> relay_raw(attempt& a, std::uint16_t upstream);
+  net::task<void> relay_stream(attempt& a, std::uint16_t upstream, adapt::stream_inspector& inspector,
+                               adapt::sse_boundary& boundary, byte_buffer& held);
+  bool send_piece(std::string_view head, std::string_view bytes, std::string_view end = {});
+  void begin_answer(std::string& text, const attempt& a, std::uint16_t upstream, adapt::body_kind body,
+                    std::uint64_t length);
+  void commit();
+  net::task<bool> flush_to_caller();
+  net::task<void> end_cut(std::uint16_t upstream, const failure& what, bool say_so);
+  outcome served() const;
+
+  // Tideover's own answers (local_reply.cpp).
+  net::task<void> reply_error(adapt::own_error error, std::string_view allow = {});
+  net::task<void> reply_json(int status, std::string body, adapt::answer_marks marks,
+                             std::string_view extra_lines = {});
+  net::task<void> reply_final();
+  net::task<void> reply_kept_cloud_error();
+  adapt::own_error final_error() const;
+  adapt::answer_marks marks(tier who, std::string_view upstream, std::string_view model) const;
+  bool may_keep_alive() const;
+
+  void finish(outcome how);
+  const config::snapshot& configuration() const { return *home_.shared().configuration; }
+  const config::upstream& upstream_settings(std::uint16_t index) const { return configuration().upstreams[index]; }
+
+  worker& home_;
+  net::stream& down_;
+  std::string& left_over_;
+  caller_writer out_;
+  exchange_record record_;
+  time_point started_;
+  bool finished_ = false;
+  bool head_sent_ = false;
+  after_exchange then_ = after_exchange::keep;
+
+  // The pristine request: head and body in one block, which is also the replay buffer.
+  byte_buffer block_;
+  request_head head_;
+  adapt::request_framing framing_;
+  std::string early_body_;    // raw body bytes that came with the head, for chunked and streamed bodies
+  byte_buffer chunked_body_;  // bodies without a known length
+  std::string_view body_;
+  std::optional<adapt::own_error> body_problem_;
+  unsigned client_version_ = 11;
+  bool is_head_ = false;
+  policy::route route_;
+  adapt::request_facts facts_;
+  bool body_unread_ = false;
+
+  std::optional<policy::failover> machine_;
+  std::string replay_body_;  // for the local tier
+  std::string local_model_;
+  std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
+  adapt::written_framing written_;
+
+  struct kept_error {  // the cloud's own error, for when nobody else can serve
+    std::string head_bytes;
+    response_head head;
+    std::string body;
+    std::uint16_t upstream = 0;
+  };
+  std::unique_ptr<kept_error> cloud_error_;
+};
+
+}  // namespace tideover::proxy

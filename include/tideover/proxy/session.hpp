@@ -1,0 +1,17 @@
+// One caller's connection from accept to close: TLS, heads, one exchange after another, an orderly end.
+// Not a judge of requests: it finds where a head ends and hands over to proxy/exchange.
+#pragma once
+
+#include <memory>
+
+#include "tideover/net/stream.hpp"
+#include "tideover/net/task.hpp"
+#include "tideover/net/tls.hpp"
+#include "tideover/proxy/worker.hpp"
+
+namespace tideover::proxy {
+
+/// Runs until the connection ends. `tls` is null for plain listeners.
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ssl_context tls);
+
+}  // namespace tideover::proxy

@@ -1,0 +1,161 @@
+#include "tideover/app/application.hpp"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+
+#include "tideover/app/daemon.hpp"
+#include "tideover/app/logging.hpp"
+
+namespace tideover::app {
+
+namespace {
+
+/// Each caller and each upstream connection is a descriptor: take what the system allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string environment_or_empty(const config::surroundings& world, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (auto value = world.environment(name); value && !value->empty()) return *value;
+  return {};
+}
+
+/// Written beside and renamed, so that whoever waits for the file never reads half of it.
+void write_ready_file(const std::string& path, const bound_addresses& addresses) {
+  nlohmann::json ready;
+  ready["proxy"] = addresses.proxy;
+  ready["admin"] = addresses.admin;
+  ready["pid"] = ::getpid();
+  std::string const beside = path + ".tmp";
+  {
+    std::ofstream file(beside, std::ios::trunc);
+    file << ready.dump() << '\n';
+    if (!file.flush()) throw std::runtime_error("cannot write the ready file " + path);
+  }
+  if (std::rename(beside.c_str(), path.c_str()) != 0) throw std::runtime_error("cannot write the ready file " + path);
+}
+
+std::string contingency_text(const config::contingency& c) {
+  if (c.all_by_environment) return "ON for everything (TIDEOVER_CONTINGENCY): the cloud is not asked";
+  if (c.all_by_file) return "ON for everything (configuration file): the cloud is not asked";
+  std::string names;
+  for (const auto* list : {&c.by_environment, &c.by_file})
+    for (const auto& name : *list) names += (names.empty() ? "" : ", ") + name;
+  return names.empty() ? "off" : "ON for " + names;
+}
+
+/// What was found, and the two lines to use. On standard error: standard output is for log lines.
+void print_banner(const config::snapshot& configuration, const daemon& running) {
+  auto const& at = running.addresses();
+  std::string text = "Tideover " TIDEOVER_VERSION "\n";
+  text += "  configuration  " + (configuration.source.empty() ? "built-in defaults" : configuration.source) + "\n";
+  for (const auto& address : at.proxy) text += "  proxy          " + address + "\n";
+  text += "  admin          http://" + at.admin + "  (/livez /readyz /metrics)\n";
+  for (const auto& u : configuration.upstreams) {
+    std::string line = "  " + std::string(token(u.tier)) + "          " + u.title + "  " + u.urls.front().to_string();
+    if (u.tier == tier::cloud) {
+      line += u.credential ? "  (its own key)" : "  (the caller's key)";
+    } else {
+      auto const local = running.local();
+      if (local.known)
+        line += "  (" + std::to_string(local.models) + (local.models == 1 ? " model" : " models") + ")";
+      else
+        line += "  (does not answer" + (local.problem.empty() ? std::string() : ": " + local.problem) +
+                "; start Ollama, or set --local)";
+    }
+    text += line + "\n";
+  }
+  text += "  contingency    " + contingency_text(configuration.contingency) + "\n\n";
+  bool const tls = !configuration.listeners.empty() && configuration.listeners.front().tls.has_value();
+  std::string const base = (tls ? "https://" : "http://") + (at.proxy.empty() ? std::string() : at.proxy.front());
+  text += "Point your apps here:\n";
+  text += "  export OPENAI_BASE_URL=" + base + "/v1\n";
+  text += "  export ANTHROPIC_BASE_URL=" + base + "\n\n";
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+/// Signals, taken in a thread-free way on a small context of their own, become calls on the daemon.
+class signal_listener {
+ public:
+  explicit signal_listener(daemon& running) : running_(running), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+    listen();
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~signal_listener() {
+    context_.stop();
+    thread_.join();
+  }
+
+ private:
+  void listen() {
+    signals_.async_wait([this](boost::system::error_code ec, int signal) {
+      if (ec) return;
+      if (signal == SIGHUP) {
+        spdlog::warn("SIGHUP: this version cannot reload its configuration; restart the service instead");
+      } else if (!draining_) {
+        draining_ = true;
+        spdlog::info("{}: draining; a second signal ends at once", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        running_.drain();
+      } else {
+        spdlog::info("second signal: ending now");
+        running_.stop();
+      }
+      listen();
+    });
+  }
+
+  daemon& running_;
+  boost::asio::io_context context_{1};
+  boost::asio::signal_set signals_;
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int run_daemon(const run_command& command, const config::surroundings& world) {
+  auto loaded = config::load(command.flags, world);
+  print_problems(loaded.problems, std::cerr);
+  if (!loaded.ok()) return exit_configuration;
+
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  auto const& configuration = *loaded.snapshot;
+  set_up_program_log(configuration.log, logs_are_json(configuration.log, STDERR_FILENO));
+
+  daemon_options options;
+  options.configuration = loaded.snapshot;
+  options.https_proxy = environment_or_empty(world, {"HTTPS_PROXY", "https_proxy"});
+  options.no_proxy = environment_or_empty(world, {"NO_PROXY", "no_proxy"});
+  options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
+  try {
+    daemon running(options);
+    signal_listener const signals(running);
+    running.ask_local([&] { print_banner(configuration, running); });
+    // Connections are accepted by the kernel since the sockets listen; whoever reads the file may connect.
+    if (!command.ready_file.empty()) write_ready_file(command.ready_file, running.addresses());
+    running.run();
+  } catch (const std::exception& e) {
+    std::cerr << "tideover: " << e.what() << '\n';
+    return exit_failure;
+  }
+  return exit_ok;
+}
+
+}  // namespace tideover::app

@@ -1,0 +1,235 @@
+#include "tideover/app/daemon.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "exchange_reporter.hpp"
+#include "tideover/net/listener.hpp"
+#include "tideover/ops/admin_server.hpp"
+#include "tideover/ops/local_catalog.hpp"
+#include "tideover/proxy/worker.hpp"
+
+namespace tideover::app {
+
+namespace {
+
+std::string machine_name() {
+  char name[256] = "";
+  if (::gethostname(name, sizeof name - 1) != 0) return {};
+  return name;
+}
+
+std::vector<proxy::upstream_route> make_routes(const config::snapshot& configuration, const daemon_options& options) {
+  std::vector<proxy::upstream_route> routes;
+  std::map<std::string, net::ssl_context> contexts;  // one per trust setting
+  for (const auto& settings : configuration.upstreams) {
+    const auto& url = settings.urls.front();
+    proxy::upstream_route route;
+    route.settings = &settings;
+    route.authority = url.authority();
+    route.base_path = url.base_path;
+    route.target.host = url.host;
+    route.target.port = url.port;
+    route.target.outside = settings.tier == tier::cloud;
+    if (url.tls) {
+      auto& context = contexts[settings.tls.ca_file];
+      if (!context) context = net::make_client_context(settings.tls.ca_file);
+      route.target.tls = context;
+      route.target.server_name = settings.tls.server_name.empty() ? url.host : settings.tls.server_name;
+      if (settings.tier == tier::cloud)
+        route.target.through = net::tunnel_for({options.https_proxy, options.no_proxy}, url.host, url.port);
+    }
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+const proxy::upstream_route* first_local(const std::vector<proxy::upstream_route>& routes) {
+  for (const auto& r : routes)
+    if (r.settings->tier == tier::local) return &r;
+  return nullptr;
+}
+
+/// Names compiled in at configuration time of the build.
+std::string version() { return TIDEOVER_VERSION; }
+
+}  // namespace
+
+struct daemon::parts {
+  explicit parts(const daemon_options& options)
+      : configuration(options.configuration),
+        memory(configuration->limits.replay_memory),
+        log(options.log_descriptor),
+        routes(make_routes(*configuration, options)),
+        catalog(control, names, first_local(routes)),
+        drain_timer(control.context()) {}
+
+  void bind();
+  void listen_for_admin();
+  void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
+  void worker_ended();
+  std::string metrics_text() const;
+
+  config::snapshot_ptr configuration;
+  net::event_loop control;
+  net::resolver names;
+  proxy::memory_budget memory;
+  std::atomic<std::size_t> connections{0};
+  ops::line_writer log;
+  ops::line_format format = ops::line_format::json;
+  std::vector<proxy::upstream_route> routes;
+  ops::local_catalog_watch catalog;
+  proxy::services shared;
+  std::vector<std::unique_ptr<exchange_reporter>> reporters;
+  std::vector<std::unique_ptr<proxy::worker>> workers;
+  std::vector<std::thread> threads;
+  std::size_t running = 0;  // control loop only
+  ops::metrics_registry registry;
+  std::unique_ptr<ops::admin_server> admin;
+  boost::asio::steady_timer drain_timer;
+  std::atomic<bool> draining{false};
+  bound_addresses addresses;
+};
+
+void daemon::parts::bind() {
+  std::size_t count = configuration->workers;
+  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+
+  std::vector<std::vector<proxy::listening_socket>> sockets(count);
+  for (const auto& listener : configuration->listeners) {
+    net::ssl_context tls;
+    if (listener.tls) tls = net::make_server_context(listener.tls->certificate_file, listener.tls->key_file);
+    auto bound = net::listen_on(listener.at.host, listener.at.port, count);
+    for (std::size_t i = 0; i < count; ++i) sockets[i].push_back({bound.descriptors[i], tls});
+    addresses.proxy.push_back(std::move(bound.address));
+  }
+
+  shared.configuration = configuration;
+  shared.upstreams = routes;
+  shared.hosts = {machine_name(), configuration->hosts};
+  shared.names = &names;
+  shared.memory = &memory;
+  shared.local = &catalog;
+  shared.connections = &connections;
+
+  std::random_device entropy;
+  for (std::size_t i = 0; i < count; ++i) {
+    reporters.push_back(std::make_unique<exchange_reporter>(log, format));
+    registry.add(&reporters.back()->metrics());
+    std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
+    workers.push_back(std::make_unique<proxy::worker>(shared, *reporters.back(), std::move(sockets[i]), seed));
+  }
+  listen_for_admin();
+}
+
+void daemon::parts::listen_for_admin() {
+  auto const& at = configuration->admin.at;
+  auto bound = net::listen_on(at.host, at.port, 1);
+  addresses.admin = bound.address;
+  auto const v6 = bound.address.front() == '[';
+  boost::asio::ip::tcp::acceptor acceptor(
+      control.context(), v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), bound.descriptors.front());
+  ops::admin_answers answers;
+  answers.serving = [this] { return !draining.load(); };
+  answers.local_known = [this] { return catalog.current()->known && catalog.problem().empty(); };
+  answers.metrics = [this] { return metrics_text(); };
+  admin = std::make_unique<ops::admin_server>(control.context(), std::move(acceptor), shared.hosts, std::move(answers));
+}
+
+std::string daemon::parts::metrics_text() const {
+  ops::process_view view;
+  view.version = version();
+  view.log_lines_dropped = log.dropped();
+  auto const add = [&](const std::string& workflow, const char* source) {
+    view.contingency.push_back({workflow, source});
+  };
+  const auto& c = configuration->contingency;
+  if (c.all_by_environment) add("all", "environment");
+  for (const auto& name : c.by_environment) add(name, "environment");
+  if (c.all_by_file) add("all", "file");
+  for (const auto& name : c.by_file) add(name, "file");
+  bool const local_up = catalog.current()->known && catalog.problem().empty();
+  for (const auto& u : configuration->upstreams)
+    if (u.tier == tier::local) view.upstreams.push_back({u.name, local_up});
+  return registry.render(view);
+}
+
+void daemon::parts::worker_ended() {
+  if (--running == 0) {
+    admin->stop();
+    control.stop();
+  }
+}
+
+daemon::daemon(const daemon_options& options) : parts_(std::make_unique<parts>(options)) {
+  parts_->format = options.log_json ? ops::line_format::json : ops::line_format::text;
+  parts_->bind();
+}
+
+daemon::~daemon() {
+  for (auto& t : parts_->threads)
+    if (t.joinable()) t.join();
+}
+
+const bound_addresses& daemon::addresses() const { return parts_->addresses; }
+
+void daemon::run() {
+  auto& p = *parts_;
+  p.running = p.workers.size();
+  for (auto& w : p.workers) {
+    p.threads.emplace_back([&p, worker = w.get()] {
+      try {
+        worker->run();
+      } catch (const std::exception& e) {
+        spdlog::critical("a worker ended with an unexpected error: {}", e.what());
+      }
+      p.control.inbox()->post([&p] { p.worker_ended(); });
+    });
+  }
+  p.control.on_tick = [&p](time_point now) { p.catalog.tick(now); };
+  p.control.run();
+  for (auto& t : p.threads) t.join();
+  p.threads.clear();
+  // The control loop's own coroutines (lookups of the catalog) unwind before what they use goes.
+  p.control.reactions().cancel_everything();
+}
+
+void daemon::drain() {
+  auto& p = *parts_;
+  p.control.inbox()->post([&p] {
+    if (p.draining.exchange(true)) return;
+    for (auto& w : p.workers) w->drain();
+    p.drain_timer.expires_after(p.configuration->limits.drain);
+    p.drain_timer.async_wait([&p](boost::system::error_code ec) {
+      if (ec) return;
+      spdlog::warn("the drain time is over: what is still running ends now");
+      for (auto& w : p.workers) w->stop_now();
+    });
+  });
+}
+
+void daemon::stop() {
+  auto& p = *parts_;
+  p.control.inbox()->post([&p] {
+    p.draining = true;
+    for (auto& w : p.workers) w->stop_now();
+  });
+}
+
+void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
+
+daemon::local_state daemon::local() const {
+  auto const catalog = parts_->catalog.current();
+  return {catalog->known, catalog->models.size(), parts_->catalog.problem()};
+}
+
+void daemon::ask_local(std::function<void()> done) { parts_->catalog.refresh(std::move(done)); }
+
+}  // namespace tideover::app

@@ -1,0 +1,42 @@
+// What workers report, turned into log lines and metrics.
+#pragma once
+
+#include <chrono>
+
+#include "tideover/ops/access_log.hpp"
+#include "tideover/ops/metrics.hpp"
+#include "tideover/proxy/services.hpp"
+
+namespace tideover::app {
+
+class exchange_reporter : public proxy::exchange_sink {
+ public:
+  exchange_reporter(ops::line_writer& log, ops::line_format format) : log_(log), format_(format) {}
+
+  void failed_over(const proxy::exchange_record& record, const config::upstream& to) override {
+    log_.write(ops::failover_line(record, to.name, to.title, now_microseconds(), format_));
+    if (record.why) metrics_.failover(record.workflow, record.from, to.name, *record.why);
+  }
+  void first_content(const config::upstream& from, duration since_start) override {
+    metrics_.first_content(from.name, since_start);
+  }
+  void chunk_gap(const config::upstream& from, duration gap) override { metrics_.chunk_gap(from.name, gap); }
+  void finished(const proxy::exchange_record& record) override {
+    metrics_.record(record);
+    log_.write(ops::request_line(record, now_microseconds(), format_));
+  }
+
+  const ops::worker_metrics& metrics() const { return metrics_; }
+
+ private:
+  static std::int64_t now_microseconds() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+
+  ops::line_writer& log_;
+  ops::line_format format_;
+  ops::worker_metrics metrics_;
+};
+
+}  // namespace tideover::app

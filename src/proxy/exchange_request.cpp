@@ -1,0 +1,231 @@
+// Before any upstream is asked: is the request acceptable, what does it want, and its body into one block.
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "tideover/adapt/chunked.hpp"
+#include "tideover/proxy/exchange.hpp"
+
+namespace tideover::proxy {
+
+using net::on;
+using net::woken;
+
+namespace {
+
+// Bodies of pass-through requests up to this size are held all the same: a held body costs one system call less.
+constexpr std::size_t small_body_bytes = 64u << 10;
+
+adapt::own_error refusal(int status, std::string_view code, std::string message) {
+  return {status, std::string(code), std::move(message), {}};
+}
+
+std::string_view moved(std::string_view view, const char* from, const char* to) {
+  return view.data() ? std::string_view(to + (view.data() - from), view.size()) : view;
+}
+
+}  // namespace
+
+std::optional<adapt::own_error> exchange::admit() {
+  framing_ = adapt::judge_request(head_);
+  if (framing_.refuse_status != 0) return refusal(framing_.refuse_status, "bad_request", std::string(framing_.why));
+  if (!adapt::host_allowed(head_.fields.value_of(field_id::host), home_.shared().hosts))
+    return refusal(421, "host_not_allowed",
+                   "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
+  route_ = policy::find_route(head_, configuration());
+  if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, home_.shared().hosts))
+    return refusal(421, "host_not_allowed", "Tideover is no general proxy: this authority is not served here.");
+  if (route_.refuse_status != 0) return refusal(route_.refuse_status, route_.refuse_code, route_.refuse_message);
+  return std::nullopt;
+}
+
+exchange::body_plan exchange::plan_body() const {
+  if (framing_.body == adapt::body_kind::none || (framing_.body == adapt::body_kind::length && framing_.length == 0))
+    return body_plan::nothing;
+  if (route_.what != endpoint::other_v1) return body_plan::hold;
+  bool const small = framing_.body == adapt::body_kind::length && framing_.length <= small_body_bytes;
+  return small ? body_plan::hold : body_plan::stream_through;
+}
+
+/// Head and, where its length is known, the body get one block of exactly the right size.
+bool exchange::take_head(std::string_view raw, std::size_t body_bytes) {
+  auto const head_bytes = head_.size_bytes;
+  if (!block_.reserve(head_bytes + body_bytes) || !block_.append(raw.substr(0, head_bytes))) return false;
+  head_.rebase(raw.data(), block_.data());
+  route_.path_and_query = moved(route_.path_and_query, raw.data(), block_.data());
+  route_.path = moved(route_.path, raw.data(), block_.data());
+  route_.authority = moved(route_.authority, raw.data(), block_.data());
+  return true;
+}
+
+net::task<attempt_end> exchange::say_continue() {
+  if (!framing_.expect_continue) co_return attempt_end::done;
+  framing_.expect_continue = false;
+  if (!out_.send(std::string_view("HTTP/1.1 100 Continue\r\n\r\n"))) co_return attempt_end::client_gone;
+  if (out_.must_flush()) {
+    bool const out = co_await out_.flush();
+    if (!out) co_return attempt_end::client_gone;
+  }
+  co_return attempt_end::done;
+}
+
+net::task<attempt_end> exchange::read_body() {
+  auto const head_bytes = head_.size_bytes;
+  auto const all = head_bytes + static_cast<std::size_t>(framing_.length);
+  if (block_.size() < all) {
+    auto const step = co_await say_continue();
+    if (step != attempt_end::done) co_return step;
+  }
+  // A body may be large and the line slow; what is not acceptable is standing still.
+  while (block_.size() < all) {
+    auto const got = down_.try_read(block_.end(), all - block_.size());
+    if (got.ok()) {
+      block_.grew(got.bytes);
+      continue;
+    }
+    if (!got.again()) co_return attempt_end::client_gone;
+    auto const how = co_await home_.reactions().wait(after(clock::now(), configuration().limits.head_timeout),
+                                                     on(down_.source(), net::readable));
+    if (how == woken::cancelled) co_return attempt_end::stopped;
+    if (how == woken::timed_out) co_return attempt_end::failed;
+  }
+  body_ = block_.view().substr(head_bytes);
+  co_return attempt_end::done;
+}
+
+/// The length is not known, so the body gets a block of its own that grows up to the limit.
+net::task<attempt_end> exchange::read_chunked_body() {
+  adapt::chunk_decoder chunks;
+  std::string_view raw = early_body_;
+  auto const limit = configuration().limits.request_body;
+  for (;;) {
+    while (!raw.empty() || chunks.done()) {
+      if (chunks.done()) {
+        left_over_.assign(raw);
+        early_body_ = {};
+        body_ = chunked_body_.view();
+        record_.bytes_in = body_.size();
+        co_return attempt_end::done;
+      }
+      auto const step = chunks.feed(raw);
+      raw.remove_prefix(step.used);
+      if (step.what == adapt::chunk_decoder::status::broken) {
+        body_problem_ = refusal(400, "bad_request", "The chunked body is malformed.");
+        co_return attempt_end::failed;
+      }
+      if (step.what == adapt::chunk_decoder::status::piece) {
+        if (chunked_body_.size() + step.payload.size() > limit) {
+          body_problem_ = refusal(413, "request_too_large", "The body is larger than limits.request_body.");
+          co_return attempt_end::failed;
+        }
+        if (!chunked_body_.append(step.payload)) {
+          body_problem_ = refusal(503, "replay_memory_exhausted",
+                                  "Too many large requests are held at the moment (limits.replay_memory).");
+          co_return attempt_end::failed;
+        }
+      }
+      if (step.what == adapt::chunk_decoder::status::more) break;
+    }
+    auto step = co_await say_continue();
+    if (step != attempt_end::done) co_return step;
+    auto const got = down_.try_read(home_.scratch(), home_.scratch_size());
+    if (got.ok()) {
+      raw = {home_.scratch(), got.bytes};
+      continue;
+    }
+    if (!got.again()) co_return attempt_end::client_gone;
+    raw = {};
+    auto const how = co_await home_.reactions().wait(after(clock::now(), configuration().limits.head_timeout),
+                                                     on(down_.source(), net::readable));
+    if (how == woken::cancelled) co_return attempt_end::stopped;
+    if (how == woken::timed_out) co_return attempt_end::failed;
+  }
+}
+
+void exchange::note_request() {
+  record_.method = head_.method;
+  record_.path = route_.path.empty() ? head_.target.substr(0, head_.target.find('?')) : route_.path;
+  record_.what = route_.what;
+  if (route_.workflow) record_.workflow = route_.workflow->name;
+  client_version_ = head_.version;
+  is_head_ = head_.method == "HEAD";
+  // traceparent: version "-" 32 hex digits of trace id "-" … (W3C Trace Context §3.2)
+  auto const trace = head_.fields.value_of("traceparent");
+  if (trace.size() >= 55 && trace[2] == '-' && trace[35] == '-' &&
+      std::all_of(trace.begin() + 3, trace.begin() + 35,
+                  [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }))
+    record_.trace_id = trace.substr(3, 32);
+  if (auto const retry = head_.fields.value_of("x-stainless-retry-count"); !retry.empty()) {
+    unsigned count = 0;
+    if (std::from_chars(retry.data(), retry.data() + retry.size(), count).ec == std::errc{} && count < 1000)
+      record_.sdk_retry = count;
+  }
+}
+
+net::task<after_exchange> exchange::run(std::string_view raw, request_head&& head) {
+  head_ = std::move(head);
+  auto refused = admit();
+  note_request();
+  auto const behind = raw.substr(head_.size_bytes);
+  auto const plan = refused ? body_plan::nothing : plan_body();
+  auto const& limits = configuration().limits;
+  bool const has_body =
+      framing_.body != adapt::body_kind::none && !(framing_.body == adapt::body_kind::length && framing_.length == 0);
+
+  if (!refused && plan == body_plan::hold && framing_.body == adapt::body_kind::length &&
+      framing_.length > limits.request_body)
+    refused = refusal(413, "request_too_large", "The body is larger than limits.request_body.");
+
+  bool const known = plan == body_plan::hold && framing_.body == adapt::body_kind::length;
+  if (!refused && !take_head(raw, known ? static_cast<std::size_t>(framing_.length) : 0))
+    refused = refusal(503, "replay_memory_exhausted",
+                      "Too many large requests are held at the moment (limits.replay_memory).");
+  if (refused) {
+    // Bytes of a body that was not read must not be taken for the next request.
+    if (has_body || refused->status == 400 || framing_.refuse_status != 0) {
+      body_unread_ = true;
+    } else {
+      left_over_.assign(behind);
+    }
+    std::string const allow(framing_.refuse_status == 405 ? adapt::allowed_methods : route_.allow);
+    co_await reply_error(std::move(*refused), allow);
+    co_return then_;
+  }
+
+  attempt_end step = attempt_end::done;
+  if (known) {
+    auto const length = static_cast<std::size_t>(framing_.length);
+    auto const mine = behind.substr(0, length);
+    (void)block_.append(mine);  // room was reserved
+    left_over_.assign(behind.substr(mine.size()));
+    record_.bytes_in = length;
+    step = co_await read_body();
+  } else if (plan == body_plan::nothing) {
+    left_over_.assign(behind);
+  } else {
+    early_body_.assign(behind);
+    if (plan == body_plan::hold) step = co_await read_chunked_body();
+  }
+  if (step == attempt_end::failed) {
+    body_unread_ = true;
+    if (!body_problem_) body_problem_ = refusal(408, "request_timeout", "The body of the request stopped coming in.");
+    co_await reply_error(std::move(*body_problem_));
+    co_return then_;
+  }
+  if (settled(step)) co_return then_;
+
+  if (plan == body_plan::stream_through) {
+    body_unread_ = true;  // until the pump has taken all of it
+    co_await stream_through();
+  } else {
+    if (is_judged(route_.what)) {
+      facts_ = adapt::scan_request(route_.what, body_);
+      record_.model_requested = facts_.model;
+      record_.stream = facts_.stream;
+    }
+    co_await ask_candidates();
+  }
+  co_return then_;
+}
+
+}  // namespace tideover::proxy

@@ -1,0 +1,194 @@
+// Answers that Tideover makes itself: errors in the caller's dialect, the kept error of the cloud, small JSON.
+#include "tideover/proxy/exchange.hpp"
+
+namespace tideover::proxy {
+
+adapt::answer_marks exchange::marks(tier who, std::string_view upstream, std::string_view model) const {
+  adapt::answer_marks m;
+  m.tier = who;
+  m.upstream = upstream;
+  m.model = model;
+  auto const why = record_.why ? record_.why : machine_ ? machine_->cloud_failure() : std::nullopt;
+  if (why) m.failover = token(*why);
+  m.request_id = record_.request_id;
+  m.error_code = record_.error_code;
+  m.show = configuration().response_headers;
+  return m;
+}
+
+net::task<after_exchange> exchange::refuse_unreadable(int status) {
+  body_unread_ = true;
+  adapt::own_error error;
+  error.status = status;
+  error.code = "bad_request";
+  switch (status) {
+    case 408:
+      error.code = "request_timeout";
+      error.message = "The head of the request did not come in time.";
+      break;
+    case 414: error.message = "The request target is too long."; break;
+    case 431: error.message = "The head of the request is too large (limits.request_head)."; break;
+    case 503:
+      error.code = "too_many_connections";
+      error.message = "Too many connections (limits.connections).";
+      break;
+    case 505: error.message = "This HTTP version is not supported: use HTTP/1.1."; break;
+    default: error.message = "This is not a well-formed HTTP/1.1 request."; break;
+  }
+  co_await reply_error(std::move(error));
+  co_return then_;
+}
+
+net::task<void> exchange::reply_error(adapt::own_error error, std::string_view allow) {
+  record_.error_code = error.code;
+  record_.status = error.status;
+  record_.tier = tier::none;
+  if (record_.detail.empty()) record_.detail = error.message;
+  // Nobody knew a workflow yet when the request could not even be read.
+  auto const body = adapt::write_error_body(adapt::error_dialect(route_.what, route_.caller_speaks_anthropic), error,
+                                            record_.request_id);
+  adapt::own_response own;
+  own.status = static_cast<unsigned>(error.status);
+  own.length = body.size();
+  own.keep_alive = may_keep_alive();
+  own.client_version = client_version_;
+  own.allow = allow;
+  if (error.status >= 500) {
+    // SDKs repeat 5xx by themselves; both tiers were asked already, so a storm would help nobody.
+    own.should_retry = false;
+    own.retry_after_seconds = 5;
+  }
+  if (!own.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
+  auto& text = home_.head_text();
+  adapt::write_own_head(text, own, marks(tier::none, {}, {}));
+  if (!is_head_) text += body;
+  record_.bytes_out = is_head_ ? 0 : body.size();
+  head_sent_ = true;
+  record_.first_byte = clock::now() - started_;
+  bool sent = out_.send(std::string_view(text));
+  if (sent && out_.must_flush()) sent = co_await out_.flush();
+  if (!sent) {
+    settled(attempt_end::client_gone);
+    co_return;
+  }
+  finish(machine_ && error.status >= 500 ? outcome::failed : outcome::refused);
+}
+
+net::task<void> exchange::reply_json(int status, std::string body, adapt::answer_marks m,
+                                     std::string_view extra_lines) {
+  record_.status = status;
+  record_.tier = m.tier;
+  adapt::own_response own;
+  own.status = static_cast<unsigned>(status);
+  own.length = body.size();
+  own.keep_alive = may_keep_alive();
+  own.client_version = client_version_;
+  own.extra_lines = extra_lines;
+  if (!own.keep_alive) then_ = after_exchange::close;
+  auto& text = home_.head_text();
+  adapt::write_own_head(text, own, m);
+  if (!is_head_) text += body;
+  record_.bytes_out = is_head_ ? 0 : body.size();
+  head_sent_ = true;
+  record_.first_byte = clock::now() - started_;
+  bool sent = out_.send(std::string_view(text));
+  if (sent && out_.must_flush()) sent = co_await out_.flush();
+  if (!sent) {
+    settled(attempt_end::client_gone);
+    co_return;
+  }
+  finish(served());
+}
+
+/// Why nobody could serve, in words that say what to do (contract §4).
+adapt::own_error exchange::final_error() const {
+  using ending = policy::failover::ending;
+  auto const why = machine_->cloud_failure();
+  std::string const cloud = why ? "The cloud did not serve (" + std::string(token(*why)) + ")" : "Nobody could serve";
+  if (machine_->end() == ending::deadline)
+    return {504, "deadline_exceeded", cloud + " and the workflow's deadline has passed.", {}};
+  if (machine_->end() == ending::not_replayable) {
+    if (!facts_.not_replayable.empty())
+      return {503, "not_replayable",
+              cloud + ", and this request cannot be answered locally: `" + facts_.not_replayable +
+                  "` refers to state that only the cloud has.",
+              facts_.not_replayable};
+    if (route_.what == endpoint::other_v1)
+      return {503, "cloud_unavailable", cloud + "; this path has no local equivalent.", {}};
+    return {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}};
+  }
+  if (local_error_) return *local_error_;
+  bool any_local = false;
+  bool any = false;
+  for (const auto& u : configuration().upstreams) {
+    any_local = any_local || u.tier == tier::local;
+    any = true;
+  }
+  if (machine_->end() == ending::no_candidate)
+    return {503,
+            "no_upstream",
+            any ? "No upstream is configured that could serve this path under workflow " + record_.workflow + "."
+                : "No upstream is configured.",
+            {}};
+  auto const& last = machine_->last_failure();
+  bool const asked_local =
+      last && machine_->attempts() > 0 && upstream_settings(machine_->upstream()).tier == tier::local;
+  if (asked_local)
+    return {503,
+            "local_unavailable",
+            cloud + ", and the local server failed (" + std::string(token(last->why)) +
+                "). Is Ollama running? Try: ollama list",
+            {}};
+  if (route_.what == endpoint::embeddings)
+    return {503,
+            "no_same_embedding_model",
+            cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
+            {}};
+  (void)any_local;
+  return {503, "cloud_unavailable", cloud + "; this request has no local candidate.", {}};
+}
+
+net::task<void> exchange::reply_kept_cloud_error() {
+  auto& kept = *cloud_error_;
+  const auto& settings = upstream_settings(kept.upstream);
+  record_.tier = settings.tier;
+  record_.upstream = settings.name;
+  record_.status = static_cast<int>(kept.head.status);
+  adapt::downstream_response answer;
+  answer.status = kept.head.status;
+  answer.reason_phrase = kept.head.reason_phrase;
+  answer.length = kept.body.size();
+  answer.keep_alive = may_keep_alive();
+  answer.client_version = client_version_;
+  answer.to_head_request = is_head_;
+  written_ = adapt::framing_for(answer);
+  if (!written_.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
+  kept.head.fields.list.push_back({field_id::unknown, "x-should-retry", "false"});
+  auto& text = home_.head_text();
+  adapt::write_response_head(text, kept.head, answer, marks(settings.tier, settings.name, {}));
+  if (!is_head_) text += kept.body;
+  record_.bytes_out = is_head_ ? 0 : kept.body.size();
+  head_sent_ = true;
+  record_.first_byte = clock::now() - started_;
+  bool sent = out_.send(std::string_view(text));
+  if (sent && out_.must_flush()) sent = co_await out_.flush();
+  if (!sent) {
+    settled(attempt_end::client_gone);
+    co_return;
+  }
+  finish(outcome::failed);
+}
+
+net::task<void> exchange::reply_final() {
+  auto error = final_error();
+  using ending = policy::failover::ending;
+  record_.why = machine_->cloud_failure();
+  if (cloud_error_ && machine_->end() != ending::not_replayable) {
+    record_.error_code = error.code;
+    co_await reply_kept_cloud_error();
+    co_return;
+  }
+  co_await reply_error(std::move(error));
+}
+
+}  // namespace tideover::proxy

@@ -1,0 +1,143 @@
+#include "tideover/proxy/session.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tideover/net/http_head.hpp"
+#include "tideover/proxy/exchange.hpp"
+
+namespace tideover::proxy {
+
+using net::on;
+using net::woken;
+
+namespace {
+
+/// Keeps the counts right however the session ends.
+struct session_scope {
+  explicit session_scope(worker& home) : home_(home) {
+    home_.session_began();
+    home_.shared().connections->fetch_add(1, std::memory_order_relaxed);
+  }
+  ~session_scope() {
+    home_.shared().connections->fetch_sub(1, std::memory_order_relaxed);
+    home_.session_ended();
+  }
+  worker& home_;
+};
+
+net::task<bool> shake_hands(worker& home, net::stream& caller, const net::ssl_context& tls, time_point by) {
+  caller.start_tls(net::make_server(tls));
+  for (;;) {
+    auto const step = caller.try_handshake();
+    if (step.ok()) co_return true;
+    if (!step.again()) co_return false;
+    auto const how = co_await home.reactions().wait(by, on(caller.source(), step.want));
+    if (how != woken::ready) co_return false;
+  }
+}
+
+/// Closing with unread bytes would reset the connection and could take our answer with it (RFC 9112 §9.6):
+/// half-close, read a while, then go.
+net::task<void> linger(worker& home, net::stream& caller) {
+  caller.say_goodbye();
+  caller.shutdown_write();
+  auto const by = after(clock::now(), std::chrono::seconds(2));
+  std::size_t discarded = 0;
+  while (discarded < (1u << 20)) {
+    auto const got = caller.try_read(home.scratch(), home.scratch_size());
+    if (got.ok()) {
+      discarded += got.bytes;
+      continue;
+    }
+    if (!got.again()) co_return;
+    auto const how = co_await home.reactions().wait(by, on(caller.source(), net::readable));
+    if (how != woken::ready) co_return;
+  }
+}
+
+}  // namespace
+
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ssl_context tls) {
+  session_scope const scope(home);
+  auto const& limits = home.shared().configuration->limits;
+  if (tls) {
+    bool const secure = co_await shake_hands(home, *caller, tls, after(clock::now(), limits.head_timeout));
+    if (!secure) co_return;
+  }
+
+  std::string carry;  // what came behind the last request; an idle connection holds nothing else
+  bool const overfull = home.shared().connections->load(std::memory_order_relaxed) > limits.connections;
+  for (;;) {
+    char* const scratch = home.scratch();
+    std::size_t have = carry.size();
+    std::size_t scanned = 0;
+    std::size_t head_bytes = 0;
+    if (have != 0) std::memcpy(scratch, carry.data(), have);
+    // A connection may idle between requests, but a head that has begun must come to its end.
+    auto deadline = after(clock::now(), have != 0 ? limits.head_timeout : limits.keep_alive);
+    int unreadable = 0;
+    for (;;) {
+      if (have > scanned) {
+        head_bytes = net::find_head_end({scratch, have}, scanned);
+        if (head_bytes != 0) break;
+        scanned = have;
+        if (have >= limits.request_head) {
+          unreadable = net::status_code(net::status_of_oversize({scratch, have}));
+          break;
+        }
+      }
+      auto const got = caller->try_read(scratch + have, home.scratch_size() - have);
+      if (got.ok()) {
+        if (have == 0) deadline = after(clock::now(), limits.head_timeout);
+        have += got.bytes;
+        continue;
+      }
+      if (!got.again()) co_return;
+      carry.assign(scratch, have);
+      auto const how = have == 0 ? co_await home.reactions().wait(deadline, on(caller->source(), net::readable),
+                                                                  on(home.drain_signal(), net::signalled))
+                                 : co_await home.reactions().wait(deadline, on(caller->source(), net::readable));
+      if (how == woken::cancelled) co_return;
+      if (how == woken::timed_out) {
+        if (have == 0) {
+          caller->say_goodbye();
+          co_return;
+        }
+        unreadable = 408;
+        break;
+      }
+      if (have == 0 && home.draining() && !caller->source().is(net::readable)) {
+        caller->say_goodbye();
+        co_return;
+      }
+      std::memcpy(scratch, carry.data(), carry.size());
+    }
+
+    auto then = after_exchange::close;
+    {
+      exchange x(home, *caller, carry);
+      request_head head;
+      if (unreadable == 0 && head_bytes > limits.request_head) unreadable = 431;
+      if (unreadable == 0) {
+        auto const parsed = net::parse_request_head({scratch, head_bytes}, head);
+        if (parsed != net::head_status::ok) unreadable = net::status_code(parsed);
+      }
+      if (unreadable == 0 && overfull) unreadable = 503;
+      if (unreadable != 0) {
+        then = co_await x.refuse_unreadable(unreadable);
+      } else {
+        then = co_await x.run({scratch, have}, std::move(head));
+      }
+    }
+    switch (then) {
+      case after_exchange::keep: break;
+      case after_exchange::close: caller->say_goodbye(); co_return;
+      case after_exchange::linger: co_await linger(home, *caller); co_return;
+      case after_exchange::abort: co_return;
+    }
+    if (home.reactions().stopping()) co_return;
+  }
+}
+
+}  // namespace tideover::proxy

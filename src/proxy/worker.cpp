@@ -1,0 +1,123 @@
+#include "tideover/proxy/worker.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "tideover/net/dialer.hpp"
+#include "tideover/proxy/session.hpp"
+
+namespace tideover::proxy {
+
+using net::on;
+using net::woken;
+
+namespace {
+constexpr std::size_t scratch_bytes = 64u << 10;
+constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
+}  // namespace
+
+worker::worker(const services& shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed)
+    : shared_(shared),
+      sink_(sink),
+      pool_(shared.upstreams.size()),
+      sockets_(std::move(sockets)),
+      scratch_size_(std::max(scratch_bytes, shared.configuration->limits.request_head + 1024)),
+      ids_(seed) {
+  scratch_ = std::make_unique_for_overwrite<char[]>(scratch_size_);
+  loop_.on_tick = [this](time_point now) { pool_.sweep(now); };
+}
+
+worker::~worker() {
+  for (auto& s : sockets_)
+    if (s.descriptor >= 0) ::close(s.descriptor);
+}
+
+void worker::run() {
+  for (auto& s : sockets_) {
+    socket_sources_.push_back(std::make_unique<net::event_source>());
+    reactions().add(s.descriptor, *socket_sources_.back());
+  }
+  for (std::size_t i = 0; i < sockets_.size(); ++i) net::spawn(accept_from(i), [](std::exception_ptr) {});
+  loop_.run();
+  // Nothing is awaited any more: let every coroutine see the end and unwind before the memory it uses goes.
+  reactions().cancel_everything();
+  pool_.close_all();
+}
+
+std::string worker::next_request_id() {
+  auto const now = std::chrono::system_clock::now().time_since_epoch();
+  return ids_.next(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
+}
+
+void worker::session_ended() {
+  --sessions_;
+  if (draining_ && sessions_ == 0) loop_.stop();
+}
+
+void worker::drain() {
+  loop_.inbox()->post([this] {
+    if (draining_) return;
+    draining_ = true;
+    drain_signal_.raise(reactions(), net::signalled);
+    if (sessions_ == 0) loop_.stop();
+  });
+}
+
+void worker::stop_now() {
+  loop_.inbox()->post([this] {
+    draining_ = true;
+    reactions().cancel_everything();
+    loop_.stop();
+  });
+}
+
+net::task<void> worker::accept_from(std::size_t index) {
+  auto& socket = sockets_[index];
+  auto& source = *socket_sources_[index];
+  while (!draining_ && !reactions().stopping()) {
+    int const fd = ::accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      int const one = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      try {
+        auto caller = std::make_unique<net::stream>(reactions(), fd);
+        net::spawn(serve(*this, std::move(caller), socket.tls), [](std::exception_ptr error) {
+          // One exchange's trouble ends that connection, nothing else.
+          if (!error) return;
+          try {
+            std::rethrow_exception(error);
+          } catch (const std::exception& e) {
+            spdlog::error("a connection ended with an unexpected error: {}", e.what());
+          } catch (...) {
+            spdlog::error("a connection ended with an unexpected error");
+          }
+        });
+      } catch (const std::exception& e) {
+        spdlog::warn("a connection could not be set up: {}", e.what());
+      }
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      source.clear(net::readable);
+      (void)co_await reactions().wait(never, on(source, net::readable), on(drain_signal_, net::signalled));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    // Out of descriptors or memory: those who are here are served on; the next try comes a little later.
+    spdlog::warn("accepting connections pauses: {}", std::error_code(errno, std::generic_category()).message());
+    net::event_source nothing;
+    (void)co_await reactions().wait(after(clock::now(), accept_pause), on(nothing, net::signalled),
+                                    on(drain_signal_, net::signalled));
+  }
+  ::close(socket.descriptor);
+  socket.descriptor = -1;
+}
+
+}  // namespace tideover::proxy
