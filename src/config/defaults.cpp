@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tideover/config/check.hpp"
+#include "tideover/config/secret_reference.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/core/http_message.hpp"
 

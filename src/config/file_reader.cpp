@@ -5,6 +5,7 @@
 
 #include "tideover/config/check.hpp"
 #include "tideover/config/defaults.hpp"
+#include "tideover/config/secret_reference.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/core/http_message.hpp"
 
@@ -225,7 +226,7 @@ class walker {
     auto made = read((*text).text, node, row, (*text).changed, path, why);
     if (!why.empty()) return error(node.at, path, shown + " " + why);
     if (std::holds_alternative<std::monostate>(made)) return;
-    if (row.path == "contingency.workflows[]") contingency_list_.push_back({path, node.at, (*text).text});
+    if (row.path == "contingency.workflows[]") contingency_list_.push_back({path, node.at, (*text).text, node.text});
     row.store(target_, made);
   }
 
@@ -321,8 +322,6 @@ class walker {
     return {};
   }
 
-  std::string from_folder(const std::string& path) const { return path.starts_with('/') ? path : folder_ + path; }
-
   value readable_path(const std::string& text, const yaml_node& node, const key_row& row, const std::string& path) {
     const bool is_name = !text.empty() && text.size() < 4096 && text.find_first_of("\r\n") == std::string::npos &&
                          text.find("-----") == std::string::npos;
@@ -330,7 +329,7 @@ class walker {
       error(node.at, path, "is not the path of a file: write the path, not what is in the file");
       return {};
     }
-    const std::string full = from_folder(text);
+    const std::string full = text.starts_with('/') ? text : folder_ + text;
     const auto content = world_.read_file(full);
     if (!content) {
       error(node.at, path,
@@ -344,91 +343,25 @@ class walker {
   // --- secrets ----------------------------------------------------------------------------------------------------
 
   void warn_if_world_readable(const std::string& full, place at, const std::string& path) {
-    const auto mode = world_.mode ? world_.mode(full) : std::nullopt;
-    if (!mode || (*mode & 0004u) == 0) return;
+    if (!is_world_readable(full, world_)) return;
     report(severity::warning, at, path,
            "everybody on this machine can read the secret in `" + printable(full) + "`: run `chmod o-rwx` on it")
         .error_in_check = true;
   }
 
-  // Whatever stands here may be the secret itself, so nothing of it is ever repeated.
   void secret_reference(const yaml_node& node, const key_row& row, const std::string& path) {
-    constexpr auto how = "write {env: NAME}, {file: PATH} or {credential: NAME}";
-    if (node.what == yaml_node::kind::scalar)
-      return error(node.at, path, std::string("secrets do not stand in this file: ") + how);
-    if (node.what != yaml_node::kind::map || node.entries.size() != 1 || !node.entries.front().key_is_text)
-      return error(node.at, path, std::string("is not one reference to a secret: ") + how);
-    const auto& entry = node.entries.front();
-    const bool known = entry.key == "env" || entry.key == "file" || entry.key == "credential";
-    if (!known) return error(entry.at, path, std::string("is not a reference to a secret: ") + how);
-    if (!entry.value || entry.value->what != yaml_node::kind::scalar || entry.value->text.empty())
-      return error(entry.at, path + "." + entry.key, std::string("names nothing: ") + how);
-    const auto name = expand_variables(entry.value->text, world_.environment);
-    if (!name) return error(entry.value->at, path + "." + entry.key, name.error);
-    const place at = entry.value->at;
-    const std::string full = path + "." + entry.key;
-    std::optional<std::string> content;
-    if (entry.key == "env") {
-      content = from_environment((*name).text, at, full);
-    } else if (entry.key == "file") {
-      content = from_file(from_folder((*name).text), at, full);
-    } else {
-      content = from_credentials((*name).text, at, full);
-    }
-    if (!content) return;
-    secret kept(std::move(*content));
-    if (const auto objection = objection_to_secret(kept.reveal_for_wire()); !objection.empty())
-      return error(at, full, objection);
-    row.store(target_, value{std::move(kept)});
-  }
-
-  std::optional<std::string> from_environment(const std::string& name, place at, const std::string& path) {
-    const bool usual = !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
-                       std::all_of(name.begin(), name.end(),
-                                   [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
-    auto found = world_.environment(name);
-    if (!found)  // a name that does not look like one may be the key itself
-      error(at, path,
-            (usual ? "the environment variable " + name : std::string("the environment variable named here")) +
-                " is not set: set it where Tideover is started");
-    return found;
-  }
-
-  std::optional<std::string> from_file(const std::string& full, place at, const std::string& path) {
-    auto content = world_.read_file(full);
-    if (!content) {
-      error(at, path, "the secret file cannot be read: check that it exists and that Tideover's user may read it");
-      return content;
-    }
-    warn_if_world_readable(full, at, path);
-    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return content;
-  }
-
-  std::optional<std::string> from_credentials(const std::string& name, place at, const std::string& path) {
-    const auto folder = world_.environment("CREDENTIALS_DIRECTORY");
-    if (!folder || folder->empty()) {
-      error(at, path, "$CREDENTIALS_DIRECTORY is not set: systemd sets it for units with LoadCredential=");
-      return std::nullopt;
-    }
-    if (name.find('/') != std::string::npos || name == "." || name == "..") {
-      error(at, path, "is not the name of a credential: write the name that stands in LoadCredential=");
-      return std::nullopt;
-    }
-    auto content = world_.read_file(*folder + "/" + name);
-    if (!content) {
-      error(at, path, "systemd handed over no such credential: check LoadCredential= in the unit");
-      return content;
-    }
-    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return content;
+    auto found = resolve_secret(node, folder_, world_);
+    const std::string full = found.key.empty() ? path : path + "." + found.key;
+    if (!found.file.empty()) warn_if_world_readable(found.file, found.at, full);
+    if (!found.error.empty()) return error(found.at, full, std::move(found.error));
+    row.store(target_, value{std::move(found.value)});
   }
 
   // --- what only the whole file can tell --------------------------------------------------------------------------
 
   void contingency_names() {
-    for (const auto& [path, at, name] : contingency_list_)
-      if (name != "all" && !target_.made.find_workflow(name)) error(at, path, no_such_workflow(name, target_.made));
+    for (const auto& [path, at, name, shown] : contingency_list_)
+      if (name != "all" && !target_.made.find_workflow(name)) error(at, path, no_such_workflow(shown, target_.made));
   }
 
   void complete_upstreams() {
@@ -453,7 +386,7 @@ class walker {
           u.dialect = *own;
         } else if (u.tier == tier::local) {
           u.dialect = dialect::ollama;
-        } else if (given("tier")) {
+        } else if (given("tier") && !complained_about(path + ".tier")) {
           error(result_.from.find(path)->second.at, path + ".dialect",
                 "is missing: write `dialect: openai` or `dialect: anthropic`");
         }
@@ -466,10 +399,16 @@ class walker {
   std::string folder_;
   building target_;
   reading result_;
+  bool complained_about(const std::string& path) const {
+    return std::any_of(result_.problems.begin(), result_.problems.end(),
+                       [&](const problem& p) { return p.path == path; });
+  }
+
   struct named_workflow {
     std::string path;
     place at;
     std::string name;
+    std::string shown;  // as the file has it, variables not put in
   };
   std::vector<named_workflow> contingency_list_;  // judged once every workflow is known
 };
@@ -478,20 +417,6 @@ class walker {
 
 reading read_file_text(std::string_view yaml, const std::string& file, const surroundings& world, snapshot& made) {
   return walker(file, world, made).run(yaml, made);
-}
-
-std::string objection_to_secret(std::string_view text) {
-  if (text.empty()) return "the secret is empty";
-  if (text.size() > 16'384) return "the secret is longer than 16 KiB: is it the right one?";
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      return "the secret holds a control character, such as a line break in the middle: write it as one line";
-    if (byte >= 0x80)
-      return "the secret holds a character that is not ASCII: keys are plain ASCII; check for a byte order mark";
-  }
-  if (text.front() == ' ' || text.back() == ' ') return "the secret begins or ends with a space: remove it";
-  return {};
 }
 
 }  // namespace tideover::config

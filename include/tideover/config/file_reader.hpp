@@ -28,7 +28,4 @@ struct reading {
 /// `made` holds the defaults; keys of the file replace them. Never throws on bad text.
 reading read_file_text(std::string_view yaml, const std::string& file, const surroundings& world, snapshot& made);
 
-/// What stands in a secret's place: no control characters, no surrounding space, not empty. Says what is wrong.
-std::string objection_to_secret(std::string_view text);
-
 }  // namespace tideover::config

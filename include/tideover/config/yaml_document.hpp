@@ -39,7 +39,7 @@ struct yaml_node {
 
 /// What one file may hold. An honest configuration stays far below; a bomb of aliases does not.
 struct yaml_limits {
-  std::size_t bytes = 1u << 20;
+  std::size_t bytes = 256u << 10;
   std::size_t nodes = 20'000;
   std::size_t depth = 24;
 };
