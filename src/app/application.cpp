@@ -1,6 +1,5 @@
 #include "tideover/app/application.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,13 +7,13 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
 
+#include "ready_file.hpp"
 #include "tideover/app/daemon.hpp"
+#include "tideover/app/demo.hpp"
 #include "tideover/app/logging.hpp"
 
 namespace tideover::app {
@@ -33,21 +32,6 @@ std::string environment_or_empty(const config::surroundings& world, std::initial
   for (const char* name : names)
     if (auto value = world.environment(name); value && !value->empty()) return *value;
   return {};
-}
-
-/// Written beside and renamed, so that whoever waits for the file never reads half of it.
-void write_ready_file(const std::string& path, const bound_addresses& addresses) {
-  nlohmann::json ready;
-  ready["proxy"] = addresses.proxy;
-  ready["admin"] = addresses.admin;
-  ready["pid"] = ::getpid();
-  std::string const beside = path + ".tmp";
-  {
-    std::ofstream file(beside, std::ios::trunc);
-    file << ready.dump() << '\n';
-    if (!file.flush()) throw std::runtime_error("cannot write the ready file " + path);
-  }
-  if (std::rename(beside.c_str(), path.c_str()) != 0) throw std::runtime_error("cannot write the ready file " + path);
 }
 
 std::string contingency_text(const config::contingency& c) {
@@ -130,6 +114,7 @@ class signal_listener {
 }  // namespace
 
 int run_daemon(const run_command& command, const config::surroundings& world) {
+  if (command.demo) return run_demo(command);
   auto loaded = config::load(command.flags, world);
   print_problems(loaded.problems, std::cerr);
   if (!loaded.ok()) return exit_configuration;
