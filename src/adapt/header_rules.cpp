@@ -130,6 +130,25 @@ bool looks_like_a_credential(std::string_view name) {
   return false;
 }
 
+/// `Transfer_Encoding` means nothing to HTTP, but gateways that hand fields to programs may read the `_` as `-`. So
+/// such a name is judged by what it would be read as. Names longer than any that we judge keep their tail out of it.
+class spelled_with_hyphens {
+ public:
+  static constexpr std::size_t most = 64;
+
+  explicit spelled_with_hyphens(std::string_view name) : size_(std::min(name.size(), spelled_.size())) {
+    std::replace_copy(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(size_), spelled_.begin(), '_', '-');
+  }
+  std::string_view name() const { return {spelled_.data(), size_}; }
+  field_id id() const { return boost::beast::http::string_to_field({spelled_.data(), size_}); }
+
+ private:
+  std::array<char, most> spelled_;
+  std::size_t size_;
+};
+
+bool has_underscore(std::string_view name) { return name.find('_') != std::string_view::npos; }
+
 /// One caller's field: does it go to this upstream?
 class request_filter {
  public:
@@ -172,7 +191,7 @@ class request_filter {
 
  private:
   bool custom_passes(std::string_view name) const {
-    if (name.find('_') != std::string_view::npos) return lookalike_passes(name);
+    if (has_underscore(name)) return lookalike_passes(name);
     switch (to_lower(name.front())) {
       case 'a':
         if (iequals(name, "api-key")) return !local_ && !own_key_ && !anthropic_;
@@ -204,13 +223,10 @@ class request_filter {
     return !local_ || !looks_like_a_credential(name);
   }
 
-  /// `Transfer_Encoding` means nothing to HTTP, but gateways that hand fields to programs may read the `_` as `-`.
   bool lookalike_passes(std::string_view name) const {
-    std::array<char, 64> spelled;
-    if (name.size() > spelled.size()) return !local_;
-    std::replace_copy(name.begin(), name.end(), spelled.begin(), '_', '-');
-    std::string_view const plain(spelled.data(), name.size());
-    return passes(boost::beast::http::string_to_field({plain.data(), plain.size()}), plain);
+    if (local_ && name.size() > spelled_with_hyphens::most) return false;  // a credential's mark may be in its tail
+    spelled_with_hyphens const plain(name);
+    return passes(plain.id(), plain.name());
   }
 
   bool local_;
@@ -275,9 +291,9 @@ void write_request_head(std::string& out, const request_head& from, const upstre
 
 namespace {
 
-bool answer_field_passes(const header_field& f) {
-  if (is_hop_by_hop(f.id)) return false;
-  switch (f.id) {
+bool answer_field_passes(field_id id, std::string_view name) {
+  if (is_hop_by_hop(id)) return false;
+  switch (id) {
     case field_id::alt_svc:
     case field_id::set_cookie:
     case field_id::set_cookie2:
@@ -289,8 +305,11 @@ bool answer_field_passes(const header_field& f) {
     case field_id::access_control_expose_headers:
     case field_id::access_control_max_age: return false;
     case field_id::unknown:
-      return !starts_with(f.name, "x-tideover-") && !starts_with(f.name, "proxy-") &&
-             !starts_with(f.name, "access-control-");
+      if (has_underscore(name)) {
+        spelled_with_hyphens const plain(name);
+        return answer_field_passes(plain.id(), plain.name());
+      }
+      return !starts_with(name, "x-tideover-") && !starts_with(name, "proxy-") && !starts_with(name, "access-control-");
     default: return true;
   }
 }
@@ -363,7 +382,7 @@ void write_response_head(std::string& out, const response_head& from, const down
   write_status_line(out, to.status, to.reason_phrase);
   bool const check_connection = connection_lists_fields(from.fields);
   for (const auto& f : from.fields.list) {
-    if (!answer_field_passes(f)) continue;
+    if (!answer_field_passes(f.id, f.name)) continue;
     if (check_connection && listed_in_connection(from.fields, f.name) && f.id != field_id::content_type &&
         f.id != field_id::content_encoding)
       continue;
@@ -417,66 +436,6 @@ void write_own_head(std::string& out, const own_response& response, const answer
                        framing.body == body_kind::none ? 0 : response.length);
   write_connection(out, framing.keep_alive, response.client_version);
   out += "\r\n";
-}
-
-std::string_view reason_phrase(unsigned status) {
-  switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 102: return "Processing";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 203: return "Non-Authoritative Information";
-    case 204: return "No Content";
-    case 205: return "Reset Content";
-    case 206: return "Partial Content";
-    case 300: return "Multiple Choices";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 407: return "Proxy Authentication Required";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 416: return "Range Not Satisfiable";
-    case 417: return "Expectation Failed";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 424: return "Failed Dependency";
-    case 425: return "Too Early";
-    case 426: return "Upgrade Required";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 451: return "Unavailable For Legal Reasons";
-    case 499: return "Client Closed Request";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    case 507: return "Insufficient Storage";
-    case 529: return "Overloaded";
-    default: return "";  // the space before it is all that RFC 9112 §4 requires
-  }
 }
 
 }  // namespace tideover::adapt

@@ -306,7 +306,10 @@ TEST(AnswerToCaller, FieldsCrossByTheirMeaning) {
                         row{"Access-Control-Allow-Origin: *", false},
                         row{"access-control-expose-headers: X-Request-ID", false},
                         row{"X-Tideover-Tier: local", false},
-                        row{"x-tideover-error: forged", false}}) {
+                        row{"x-tideover-error: forged", false},
+                        row{"Transfer_Encoding: chunked", false},
+                        row{"set_cookie: a=b", false},
+                        row{"x_custom: 1", true}}) {
     auto const head = answer_for(r.field + "\r\n"s, {.status = 200}, {.show = false});
     EXPECT_EQ(has_line(head, r.field), r.passes) << r.field;
   }
