@@ -3,90 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <nlohmann/json.hpp>
+
+#include "json_line.hpp"
 
 namespace tideover::ops {
 namespace {
 
 using proxy::outcome;
-
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-}
-
-/// A JSON string. Text that needs any escaping, or is no clean UTF-8, goes through nlohmann; the rest, which is nearly
-/// all of it, is copied: a document per request would cost as much as half the proxy (performance.md).
-void append_json(std::string& out, std::string_view text) {
-  if (is_plain(text)) {
-    out.append(1, '"').append(text).append(1, '"');
-    return;
-  }
-  using nlohmann::json;
-  out += json(text).dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
-}
-
-template <class Number>
-void append_number(std::string& out, Number value) {
-  char digits[24];
-  auto const [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  out.append(digits, end);
-}
-
-/// Milliseconds with three decimals: a proxy's own share is far below one.
-void append_milliseconds(std::string& out, duration span) {
-  auto const micro = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(span).count(), 0);
-  append_number(out, micro / 1000);
-  char const decimals[] = {'.', static_cast<char>('0' + micro / 100 % 10), static_cast<char>('0' + micro / 10 % 10),
-                           static_cast<char>('0' + micro % 10)};
-  out.append(decimals, sizeof decimals);
-}
-
-void append_timestamp(std::string& out, std::int64_t unix_microseconds);
-
-/// One JSON object, member by member, beginning with `ts`. The names are our own and need no escaping.
-class json_line {
- public:
-  json_line(std::string& out, std::int64_t unix_microseconds) : out_(out) {
-    out_ += "{\"ts\":\"";
-    append_timestamp(out_, unix_microseconds);
-    out_ += '"';
-  }
-
-  json_line& text(std::string_view name, std::string_view value) {
-    member(name);
-    append_json(out_, value);
-    return *this;
-  }
-  json_line& text_if_any(std::string_view name, std::string_view value) {
-    return value.empty() ? *this : text(name, value);
-  }
-  template <class Number>
-  json_line& number(std::string_view name, Number value) {
-    member(name);
-    append_number(out_, value);
-    return *this;
-  }
-  json_line& null(std::string_view name) {
-    member(name);
-    out_ += "null";
-    return *this;
-  }
-  json_line& yes(std::string_view name) {
-    member(name);
-    out_ += "true";
-    return *this;
-  }
-  json_line& milliseconds(std::string_view name, duration span) {
-    member(name);
-    append_milliseconds(out_, span);
-    return *this;
-  }
-  void end() { out_ += "}\n"; }
-
- private:
-  void member(std::string_view name) { out_.append(",\"").append(name).append("\":"); }
-  std::string& out_;
-};
 
 /// Text for a terminal: whatever could move the cursor, forge a line or hide something is shown, not performed.
 void append_visible(std::string& out, std::string_view text) {
@@ -107,34 +30,15 @@ void append_pair(std::string& out, std::string_view name, std::string_view value
   append_visible(out, value);
 }
 
-void append_two(std::string& out, std::int64_t value) {
-  out += static_cast<char>('0' + value / 10 % 10);
-  out += static_cast<char>('0' + value % 10);
+void append_milliseconds(std::string& out, duration span) {
+  char digits[32];
+  out.append(digits, write_milliseconds(digits, span));
 }
 
-void append_timestamp(std::string& out, std::int64_t unix_microseconds) {
-  using namespace std::chrono;
-  sys_time<microseconds> const at{microseconds(unix_microseconds)};
-  auto const day = floor<days>(at);
-  year_month_day const date(day);
-  auto const ms = duration_cast<milliseconds>(at - day).count();
-  auto const year = static_cast<int>(date.year());
-  append_two(out, year / 100);
-  append_two(out, year);
-  out += '-';
-  append_two(out, static_cast<unsigned>(date.month()));
-  out += '-';
-  append_two(out, static_cast<unsigned>(date.day()));
-  out += 'T';
-  append_two(out, ms / 3'600'000);
-  out += ':';
-  append_two(out, ms / 60'000 % 60);
-  out += ':';
-  append_two(out, ms / 1000 % 60);
-  out += '.';
-  out += static_cast<char>('0' + ms / 100 % 10);
-  append_two(out, ms);
-  out += 'Z';
+char* write_two(char* at, std::int64_t value) {
+  at[0] = static_cast<char>('0' + value / 10 % 10);
+  at[1] = static_cast<char>('0' + value % 10);
+  return at + 2;
 }
 
 std::string_view level(outcome how) {
@@ -154,64 +58,63 @@ std::string_view name_for_people(const proxy::exchange_record& r) {
   return r.upstream.empty() ? std::string_view("Tideover") : std::string_view(r.upstream);
 }
 
-std::string message(const proxy::exchange_record& r) {
-  std::string const who(name_for_people(r));
+struct message {
+  std::string_view before, who, after;
+};
+
+message message_of(const proxy::exchange_record& r) {
   switch (r.how) {
-    case outcome::answered: return "request served by " + who;
-    case outcome::failed_over: return "request served by " + who + " instead";
-    case outcome::refused: return "request refused";
-    case outcome::failed: return "request failed";
-    case outcome::cut: return "answer of " + who + " was cut";
-    case outcome::client_gone: return "caller left";
+    case outcome::answered: return {"request served by ", name_for_people(r), ""};
+    case outcome::failed_over: return {"request served by ", name_for_people(r), " instead"};
+    case outcome::refused: return {"request refused", "", ""};
+    case outcome::failed: return {"request failed", "", ""};
+    case outcome::cut: return {"answer of ", name_for_people(r), " was cut"};
+    case outcome::client_gone: return {"caller left", "", ""};
   }
-  return "request failed";
+  return {"request failed", "", ""};
 }
 
 std::string_view reason_of(const proxy::exchange_record& r) { return r.why ? token(*r.why) : std::string_view{}; }
 
 std::string request_json(const proxy::exchange_record& r, std::int64_t now) {
-  std::string out;
-  out.reserve(768);
-  json_line line(out, now);
-  line.text("level", level(r.how)).text("msg", message(r)).text("event", "request").text("request_id", r.request_id);
-  line.text("trace_id", r.trace_id).text("workflow", r.workflow).text("upstream", r.upstream);
-  line.text("tier", token(r.tier)).text("model_requested", r.model_requested).text("model_served", r.model_served);
+  auto const [before, who, after] = message_of(r);
+  json_line line(now, {who, r.request_id, r.trace_id, r.workflow, r.upstream, r.upstream, r.model_requested,
+                       r.model_served, r.method, r.path, r.from, r.error_code, r.detail});
+  line.token("level", level(r.how)).text("msg", {before, who, after}).token("event", "request");
+  line.text("request_id", r.request_id).text("trace_id", r.trace_id).text("workflow", r.workflow);
+  line.text("upstream", r.upstream).token("tier", token(r.tier));
+  line.text("model_requested", r.model_requested).text("model_served", r.model_served);
   if (r.status > 0)
     line.number("status", r.status);
   else
     line.null("status");
-  line.text("reason", reason_of(r)).number("attempts", r.attempts);
+  line.token("reason", reason_of(r)).number("attempts", r.attempts);
   if (r.first_byte >= duration::zero())
     line.milliseconds("ttfb_ms", r.first_byte);
   else
     line.null("ttfb_ms");
   line.milliseconds("duration_ms", r.total).number("bytes_in", r.bytes_in).number("bytes_out", r.bytes_out);
-  line.text("outcome", token(r.how));
+  line.token("outcome", token(r.how));
 
-  if (r.what != endpoint::unknown) line.text("endpoint", token(r.what));
+  if (r.what != endpoint::unknown) line.token("endpoint", token(r.what));
   line.text_if_any("method", r.method).text_if_any("path", r.path);
   if (!r.from.empty()) line.text("from", r.from).text_if_any("to", r.upstream);
   line.text_if_any("error_code", r.error_code).text_if_any("detail", r.detail);
   if (r.stream) line.yes("stream");
   if (r.sdk_retry > 0) line.number("sdk_retry", r.sdk_retry);
-  line.end();
-  return out;
+  return line.end();
 }
 
 std::string request_text(const proxy::exchange_record& r, std::int64_t now) {
-  std::string out;
-  append_timestamp(out, now);
+  auto out = timestamp(now);
   out += level(r.how) == "warn" ? " WARN  " : " INFO  ";
-  append_visible(out, message(r));
-  out += ": ";
+  auto const [before, who, after] = message_of(r);
+  for (auto const part : {before, who, after, std::string_view(": ")}) append_visible(out, part);
   append_visible(out, r.method);
   out += ' ';
   append_visible(out, r.path);
   out += ' ';
-  if (r.status > 0)
-    append_number(out, r.status);
-  else
-    out += '-';
+  out += r.status > 0 ? std::to_string(r.status) : "-";
   out += " in ";
   append_milliseconds(out, r.total);
   out += " ms";
@@ -229,10 +132,42 @@ std::string request_text(const proxy::exchange_record& r, std::int64_t now) {
 
 }  // namespace
 
+char* write_timestamp(char* at, std::int64_t unix_microseconds) {
+  using namespace std::chrono;
+  sys_time<microseconds> const when{microseconds(unix_microseconds)};
+  auto const day = floor<days>(when);
+  year_month_day const date(day);
+  auto const ms = floor<std::chrono::milliseconds>(when - day).count();
+  auto const year = static_cast<int>(date.year());
+  at = write_two(write_two(at, year / 100), year);
+  *at++ = '-';
+  at = write_two(at, static_cast<unsigned>(date.month()));
+  *at++ = '-';
+  at = write_two(at, static_cast<unsigned>(date.day()));
+  *at++ = 'T';
+  at = write_two(at, ms / 3'600'000);
+  *at++ = ':';
+  at = write_two(at, ms / 60'000 % 60);
+  *at++ = ':';
+  at = write_two(at, ms / 1000 % 60);
+  *at++ = '.';
+  *at++ = static_cast<char>('0' + ms / 100 % 10);
+  at = write_two(at, ms);
+  *at++ = 'Z';
+  return at;
+}
+
+char* write_milliseconds(char* at, duration span) {
+  auto const micro = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(span).count(), 0);
+  at = std::to_chars(at, at + 24, micro / 1000).ptr;
+  *at++ = '.';
+  *at++ = static_cast<char>('0' + micro / 100 % 10);
+  return write_two(at, micro);
+}
+
 std::string timestamp(std::int64_t unix_microseconds) {
-  std::string out;
-  append_timestamp(out, unix_microseconds);
-  return out;
+  char text[timestamp_bytes];
+  return std::string(text, write_timestamp(text, unix_microseconds));
 }
 
 std::string request_line(const proxy::exchange_record& record, std::int64_t unix_microseconds, line_format format) {
@@ -242,21 +177,21 @@ std::string request_line(const proxy::exchange_record& record, std::int64_t unix
 
 std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
                           std::int64_t unix_microseconds, line_format format) {
-  auto const message = "Cloud unavailable, falling back to " + std::string(to_title.empty() ? to : to_title);
-  std::string out;
-  out.reserve(512);
+  constexpr std::string_view message = "Cloud unavailable, falling back to ";
+  if (to_title.empty()) to_title = to;
   if (format == line_format::json) {
-    json_line line(out, unix_microseconds);
-    line.text("level", "warn").text("msg", message).text("event", "failover").text("request_id", record.request_id);
-    line.text("trace_id", record.trace_id).text("workflow", record.workflow);
-    line.text("model_requested", record.model_requested).text("reason", reason_of(record));
+    json_line line(unix_microseconds, {to_title, record.request_id, record.trace_id, record.workflow,
+                                       record.model_requested, record.from, to, record.detail});
+    line.token("level", "warn").text("msg", {message, to_title}).token("event", "failover");
+    line.text("request_id", record.request_id).text("trace_id", record.trace_id).text("workflow", record.workflow);
+    line.text("model_requested", record.model_requested).token("reason", reason_of(record));
     line.text("from", record.from).text("to", to).text_if_any("detail", record.detail);
-    line.end();
-    return out;
+    return line.end();
   }
-  append_timestamp(out, unix_microseconds);
+  auto out = timestamp(unix_microseconds);
   out += " WARN  ";
   append_visible(out, message);
+  append_visible(out, to_title);
   append_pair(out, "reason", reason_of(record));
   append_pair(out, "from", record.from);
   append_pair(out, "to", to);

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -175,6 +176,32 @@ TEST(RequestLine, IsWhatNlohmannWouldWrite) {
     std::chrono::duration<double, std::milli> const total = r.total;
     EXPECT_NEAR(read["duration_ms"].get<double>(), total.count(), 0.001 + 1e-9 * total.count());
   }
+}
+
+TEST(RequestLine, EscapesEveryByteAtEveryPlace) {
+  proxy::exchange_record r;
+  for (std::size_t size = 1; size <= 18; ++size)
+    for (std::size_t place = 0; place < size; ++place)
+      for (int byte = 0; byte < 256; ++byte) {
+        r.detail.assign(size, 'a');
+        r.detail[place] = static_cast<char>(byte);
+        auto const expected =
+            "\"detail\":" + ordered_json(r.detail).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+        ASSERT_NE(request_line(r, when, line_format::json).find(expected), std::string::npos) << size << place << byte;
+      }
+}
+
+TEST(RequestLine, TheLargestNumbersHaveRoom) {
+  auto r = failed_over();
+  r.status = std::numeric_limits<int>::max();
+  r.attempts = r.sdk_retry = std::numeric_limits<unsigned>::max();
+  r.bytes_in = r.bytes_out = std::numeric_limits<std::uint64_t>::max();
+  r.first_byte = r.total = duration::max();
+  r.why = reason::connect_timeout;
+  r.error_code = "x";
+  auto const line = ordered_json::parse(request_line(r, when, line_format::json));
+  EXPECT_EQ(line["bytes_out"], std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(line["sdk_retry"], std::numeric_limits<unsigned>::max());
 }
 
 TEST(RequestLine, TextForATerminalPerformsNothing) {
