@@ -1,7 +1,9 @@
 #include "tideover/adapt/json_cursor.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 #if defined(__SSE2__)
@@ -22,25 +24,17 @@ int hex_value(char c) {
   return -1;
 }
 
-/// The first quote, backslash or control character (RFC 8259 §7 wants the last escaped), or `end`.
-/// Nearly all bytes of a prompt are looked at here and nowhere else, hence sixteen at a time.
-inline const char* find_special(const char* p, const char* end) {
 #if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  while (end - p >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i text_end = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-    const auto hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(control, text_end)));
-    if (hits != 0) return p + std::countr_zero(hits);
-    p += 16;
-  }
-#endif
-  while (p != end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
-  return p;
+/// One bit for each of sixteen bytes that ends a run of plain text: quote, backslash, control character. With bit 1
+/// flipped the quote joins the control characters as one range, which saturates to zero; so does the backslash.
+inline unsigned special_bytes(const char* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i above_quote = _mm_subs_epu8(_mm_xor_si128(bytes, _mm_set1_epi8(0x02)), _mm_set1_epi8(0x20));
+  const __m128i off_backslash = _mm_xor_si128(bytes, _mm_set1_epi8('\\'));
+  const __m128i plain = _mm_min_epu8(above_quote, off_backslash);
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(plain, _mm_setzero_si128())));
 }
+#endif
 
 /// The four hex digits after `\u`, or -1.
 int hex4(const char* p, const char* end) {
@@ -54,19 +48,26 @@ int hex4(const char* p, const char* end) {
   return value;
 }
 
-/// The byte a two-character escape stands for, or -1. `\u` is not one of them.
-int simple_escape(char c) {
-  switch (c) {
-    case '"': return '"';
-    case '\\': return '\\';
-    case '/': return '/';
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return -1;
-  }
+/// The byte a two-character escape stands for, or 0. `\u` is not one of them.
+constexpr auto simple_escapes = [] {
+  std::array<char, 256> table{};
+  table['"'] = '"';
+  table['\\'] = '\\';
+  table['/'] = '/';
+  table['b'] = '\b';
+  table['f'] = '\f';
+  table['n'] = '\n';
+  table['r'] = '\r';
+  table['t'] = '\t';
+  return table;
+}();
+inline char simple_escape(char c) { return simple_escapes[static_cast<unsigned char>(c)]; }
+
+/// How many bytes the escape at `p` (which points at the backslash) takes, or 0 if it is none.
+inline std::ptrdiff_t escape_size(const char* p, const char* end) {
+  if (end - p < 2) return 0;
+  if (simple_escape(p[1]) != 0) return 2;
+  return p[1] == 'u' && hex4(p + 2, end) >= 0 ? 6 : 0;
 }
 
 struct utf8 {
@@ -91,9 +92,9 @@ utf8 encode(unsigned code) {
 utf8 decode_escape(const char*& p, const char* end) {
   constexpr unsigned replacement = 0xfffd;
   if (end - p < 2) return {{*p++}, 1};
-  if (const int simple = simple_escape(p[1]); simple >= 0) {
+  if (const char simple = simple_escape(p[1]); simple != 0) {
     p += 2;
-    return {{static_cast<char>(simple)}, 1};
+    return {{simple}, 1};
   }
   const int first = p[1] == 'u' ? hex4(p + 2, end) : -1;
   if (first < 0) return {{*p++}, 1};
@@ -196,26 +197,53 @@ bool json_cursor::next_element() {
   return true;
 }
 
+// Nearly all bytes of a prompt are looked at here and nowhere else, hence sixteen at a time; the escapes among them are
+// stepped over within the block, because text with line breaks has one in every other block.
 bool json_cursor::scan_string(std::string_view& raw) {
   if (at_ == end_ || *at_ != '"') return fail();
-  const char* const start = ++at_;
-  for (;;) {
-    at_ = find_special(at_, end_);
-    if (at_ == end_) return fail();
-    if (*at_ == '"') {
-      raw = {start, static_cast<std::size_t>(at_ - start)};
-      ++at_;
+  const char* const start = at_ + 1;
+  const char* p = start;
+#if defined(__SSE2__)
+  while (end_ - p >= 16) {
+    const char* next = p + 16;
+    for (unsigned hits = special_bytes(p); hits != 0;) {
+      const int i = std::countr_zero(hits);
+      const char* const special = p + i;
+      if (*special == '"') {
+        raw = {start, static_cast<std::size_t>(special - start)};
+        at_ = special + 1;
+        return true;
+      }
+      if (*special != '\\') return fail();
+      if (i < 15 && simple_escape(special[1]) != 0) {
+        hits &= hits - 1;
+        hits &= ~(2U << i);
+        continue;
+      }
+      const std::ptrdiff_t size = escape_size(special, end_);
+      if (size == 0) return fail();
+      next = special + size;  // begin a new block behind it: rare, and it may reach into the next one
+      break;
+    }
+    p = next;
+  }
+#endif
+  while (p != end_) {  // the last bytes of the whole text
+    if (*p == '"') {
+      raw = {start, static_cast<std::size_t>(p - start)};
+      at_ = p + 1;
       return true;
     }
-    if (*at_ != '\\' || end_ - at_ < 2) return fail();
-    if (simple_escape(at_[1]) >= 0) {
-      at_ += 2;
-    } else if (at_[1] == 'u' && hex4(at_ + 2, end_) >= 0) {
-      at_ += 6;
-    } else {
-      return fail();
+    std::ptrdiff_t size = 1;
+    if (*p == '\\') {
+      size = escape_size(p, end_);
+    } else if (static_cast<unsigned char>(*p) < 0x20) {
+      size = 0;  // RFC 8259 §7 wants control characters escaped
     }
+    if (size == 0) return fail();
+    p += size;
   }
+  return fail();
 }
 
 bool json_cursor::scan_number(std::string_view& raw) {
@@ -307,7 +335,7 @@ bool json_cursor::skip_scalar() {
 /// One loop instead of recursion: a bit per open container says whether it is an object, so that hostile nesting costs
 /// neither stack nor memory.
 bool json_cursor::skip_container() {
-  std::uint64_t object_bits[json_depth_limit / 64];  // written before read: a bit is set when its container opens
+  std::uint64_t object_bits[json_depth_limit / 64];  // a word is cleared when its first level opens
   const unsigned base = depth_;
   const auto in_object = [&] {
     const unsigned level = depth_ - 1;

@@ -73,16 +73,12 @@ void sse_boundary::consumed(std::size_t bytes) {
 bool sse_reader::next(sse_event& event) {
   event = {};
   storage_.clear();
-  // Only the first event of a stream may begin with a byte order mark; looking at each costs nothing and keeps the
-  // answer independent of how the stream was cut into calls.
-  if (rest_.starts_with(byte_order_mark)) rest_.remove_prefix(byte_order_mark.size());
-
   bool any_line = false;
   bool several_data_lines = false;
   while (!rest_.empty()) {
     const std::size_t end = find_line_end(rest_, 0);
     if (end == rest_.size()) break;  // no line end: not a whole event
-    const std::string_view line = rest_.substr(0, end);
+    std::string_view line = rest_.substr(0, end);
     const bool crlf = rest_[end] == '\r' && end + 1 < rest_.size() && rest_[end + 1] == '\n';
     rest_.remove_prefix(end + (crlf ? 2 : 1));
 
@@ -91,7 +87,11 @@ bool sse_reader::next(sse_event& event) {
       if (several_data_lines) event.data = storage_;
       return true;
     }
+    // Only the first line of a stream may begin with a byte order mark; looking at the first of each event costs
+    // nothing and keeps the answer independent of how the stream was cut into calls.
+    if (!any_line && line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
     any_line = true;
+    if (line.empty()) continue;  // a mark and nothing else
     if (line.front() == ':') continue;
     event.only_comments = false;
 

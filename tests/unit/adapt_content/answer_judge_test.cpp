@@ -208,6 +208,7 @@ TEST(AnswerJudge, AnErrorInsideA200IsTreatedByWhatItSays) {
         {"spend limit", api,
          with(R"({"type":"rate_limit_error","details":{"error_code":"enforced_spend_limit_reached"}})"), "quota"},
         {"the request", api, with(R"({"type":"invalid_request_error","message":"m"})"), "answer"},
+        {"too many images", api, with(R"({"type":"invalid_request_error","code":"image_count_exceeded"})"), "answer"},
         {"too long", api, with(R"({"type":"x","code":"context_length_exceeded"})"), "answer"},
         {"the request in digits", api, with(R"({"code":400})"), "answer"},
         {"filter", api, with(R"({"code":"content_filter"})"), "answer"},

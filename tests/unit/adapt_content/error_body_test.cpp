@@ -43,6 +43,8 @@ TEST(ErrorBody, ReadsEveryVendorsForm) {
        "invalid_request_error", "exceed_context_size_error", "too long"},
       {R"({"error":"{\"error\":{\"message\":\"too long\",\"type\":\"exceed_context_size_error\"}}"})", "",
        "exceed_context_size_error", "too long"},
+      {R"({"error":{"message":"{\"error\":{\"message\":\"m\",\"type\":\"inner\"}}","code":"outer"}})", "", "outer",
+       "m"},
       {R"({"error":"{not json"})", "", "", "{not json"},
   };
   for (const auto& c : cases) {

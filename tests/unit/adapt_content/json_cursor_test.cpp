@@ -313,6 +313,9 @@ TEST(JsonCursor, AValueOfAnotherKindIsAnError) {
   json_cursor unfinished("{}");
   ASSERT_TRUE(unfinished.enter_object());
   EXPECT_FALSE(unfinished.finish());
+  json_cursor cut("[");
+  ASSERT_TRUE(cut.enter_array());
+  EXPECT_FALSE(cut.finish());
 }
 
 TEST(JsonText, IsComparedDecoded) {
@@ -343,6 +346,7 @@ TEST(JsonText, DecodesEscapesAndReplacesLoneSurrogates) {
   EXPECT_EQ(json_decode(R"(\ud83d\u0041)"), replacement + "A");
   EXPECT_EQ(json_decode(R"(\ud83d\ud83d\ude00)"), replacement + "\xf0\x9f\x98\x80");
   EXPECT_EQ(json_decode(R"(\ude00)"), replacement);
+  EXPECT_EQ(json_decode(R"(\ude00\ude00)"), replacement + replacement);
   EXPECT_EQ(json_decode(R"(\u0000)"), std::string(1, '\0'));
 }
 

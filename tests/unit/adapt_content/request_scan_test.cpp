@@ -91,6 +91,8 @@ TEST(RequestScan, TheLastOfDuplicateKeysWins) {
       {chat_completions, R"({"messages":[{"content":[{"type":"image_url"}]}],"messages":[]})", {}},
       {chat_completions, R"({"messages":[{"content":[{"type":"image_url"}],"content":"text"}]})", {}},
       {chat_completions, R"({"messages":[{"content":[{"type":"image_url","type":"text"}]}]})", {}},
+      {chat_completions, R"({"messages":[{"content":[{"type":"file","file":{"file_id":"f"},"file":{}}]}]})", {}},
+      {messages, R"({"messages":[{"content":[{"source":{"type":"file"},"source":{"type":"base64"}}]}]})", {}},
       {responses, R"({"previous_response_id":"r","previous_response_id":null})", {}},
       {responses,
        R"({"previous_response_id":null,"previous_response_id":"r"})",

@@ -70,6 +70,11 @@ const std::vector<vector_case>& corpus() {
        "\xEF\xBB\xBF"
        "data: a\n\n",
        {{"", "a", true}}},
+      {"byte order mark after blank lines",
+       "\r\n\r\n\xEF\xBB\xBF"
+       "data: a\r\n\r\n",
+       {{"", "a", true}}},
+      {"byte order mark on a line of its own", "\xEF\xBB\xBF\ndata: a\n\n", {{"", "a", true}}},
       {"comments",
        ": ping\n\n:\n\ndata: a\n: inside\n\n",
        {{"", "", false, true}, {"", "", false, true}, {"", "a", true}}},
@@ -213,6 +218,24 @@ TEST(SseBoundary, RandomBytesInRandomPiecesLoseNothingAndReadTheSame) {
       ASSERT_TRUE(bytes.ends_with('\r'));
     }
   }
+}
+
+TEST(SseBoundary, WhatWasNotTakenIsStillComplete) {
+  sse_boundary boundary;
+  std::string buffer = "data: a\n\ndata: b\n\nda";
+  ASSERT_EQ(boundary.complete(buffer), 18U);
+  buffer.erase(0, 9);
+  boundary.consumed(9);
+  EXPECT_EQ(boundary.complete(buffer), 9U);
+  buffer.erase(0, 9);
+  boundary.consumed(9);
+  EXPECT_EQ(boundary.complete(buffer), 0U);
+}
+
+TEST(SseBoundary, TheHabitOfTheStreamIsThatOfItsLastLine) {
+  EXPECT_EQ(relay({"data: a\r\ndata: b\n\r"}), std::vector<std::string>{"data: a\r\ndata: b\n\r"});
+  EXPECT_EQ(relay({"data: a\r\ndata: b\r\r"}), std::vector<std::string>{"data: a\r\ndata: b\r\r"});
+  EXPECT_TRUE(relay({"data: a\ndata: b\r\n\r"}).empty());
 }
 
 TEST(SseBoundary, AnEventTooLongToWaitForMayBeTakenInPieces) {
