@@ -224,6 +224,8 @@ answer_verdict judge_choices(answer_verdict v, const answer_facts& f) {
 }  // namespace
 
 std::optional<reason> judge_error_in_200(const error_facts& error) {
+  if (error.type == "malformed")
+    return reason::malformed;  // stream_inspector's word: no error event, but no event either
   if (is_about_money(error)) return reason::quota;
   if (is_about_rate(error)) return reason::rate_limited;
   if (is_request_at_fault(error)) return std::nullopt;

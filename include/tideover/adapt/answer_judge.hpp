@@ -20,7 +20,8 @@ struct answer_verdict {
 };
 
 /// What follows from an error inside a 200, or as an event before any content: `quota`, `rate_limited`, `error_in_200`,
-/// or nothing when the request itself is at fault, which is an answer to pass on.
+/// or nothing when the request itself is at fault, which is an answer to pass on. What stream_inspector calls malformed
+/// is `malformed`.
 std::optional<reason> judge_error_in_200(const error_facts& error);
 
 /// `from` tells Ollama's own oddities. An error object of type invalid_request_error inside a 200

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/adapt/answer_judge.hpp"
 #include "tideover/adapt/sse.hpp"
 
 namespace tideover::adapt {
@@ -251,6 +252,7 @@ TEST(StreamInspector, DataThatIsNotTheProtocolIsMalformed) {
       EXPECT_EQ(inspector.current(), state::failed) << text;
       EXPECT_EQ(inspector.error_type(), "malformed") << text;
       EXPECT_FALSE(inspector.error().recognised);
+      EXPECT_EQ(judge_error_in_200(inspector.error()), reason::malformed);
     }
   }
   EXPECT_EQ(inspected(chat_completions, event(std::string(1'000'000, '['))).current(), state::failed);
@@ -262,6 +264,7 @@ TEST(StreamInspector, OllamasSwallowedErrorIsSeenOnlyThere) {
   const auto local = inspected(chat_completions, chunk(R"({"content":"Hi"})") + swallowed, dialect::ollama);
   EXPECT_EQ(local.current(), state::failed);
   EXPECT_EQ(local.error_type(), "swallowed_error");
+  EXPECT_EQ(judge_error_in_200(local.error()), reason::error_in_200);
   EXPECT_TRUE(local.content_seen());
   EXPECT_EQ(inspected(chat_completions, swallowed, dialect::ollama).current(), state::failed);
   EXPECT_EQ(inspected(chat_completions, swallowed, dialect::openai).current(), state::silent);
