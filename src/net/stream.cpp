@@ -21,6 +21,8 @@ stream::stream(reactor& loop, int fd) : loop_(loop), fd_(fd) {
 }
 
 stream::~stream() {
+  // OpenSSL takes a session for unusable when its connection ends without close_notify; most connections here do.
+  if (ssl_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ssl_.reset();
   ::close(fd_);  // leaves the epoll set with the last reference to the file
 }

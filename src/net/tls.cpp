@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <memory>
 #include <stdexcept>
 
 namespace tideover::net {
@@ -19,6 +20,28 @@ int store_session(SSL* ssl, SSL_SESSION* session) {
   if (!slot) return 0;
   slot->keep(session);
   return 1;  // the reference is ours now
+}
+
+void free_names(void*, void* names, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::string*>(names); }
+
+/// Where the names of a refused certificate are kept: OpenSSL forgets the certificate with the handshake.
+int names_index() {
+  static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_names);
+  return index;
+}
+
+std::string names_of(X509* certificate);
+
+/// Changes no verdict: notes which names were found when the wanted one was not among them.
+int note_names(int good, X509_STORE_CTX* verification) {
+  if (good || X509_STORE_CTX_get_error(verification) != X509_V_ERR_HOSTNAME_MISMATCH) return good;
+  auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* const peer = X509_STORE_CTX_get_current_cert(verification);
+  if (ssl && peer && !SSL_get_ex_data(ssl, names_index())) {
+    auto names = std::make_unique<std::string>(names_of(peer));
+    if (SSL_set_ex_data(ssl, names_index(), names.get()) == 1) names.release();
+  }
+  return good;
 }
 
 bool is_ip_literal(const std::string& host) {
@@ -80,7 +103,7 @@ void session_slot::keep(SSL_SESSION* session) {
 
 ssl_context make_client_context(const std::string& ca_file) {
   auto context = make_context(TLS_client_method());
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, note_names);
   SSL_CTX_set_verify_depth(context.get(), 8);
   SSL_CTX_set_max_cert_list(context.get(), 64 * 1024);
   if (ca_file.empty()) {
@@ -145,9 +168,8 @@ std::string explain_handshake(SSL* ssl, const std::string& server_name) {
   long const verdict = SSL_get_verify_result(ssl);
   if (verdict == X509_V_OK) return last_error();
   std::string text = "certificate of " + server_name + ": " + X509_verify_cert_error_string(verdict);
-  if (verdict == X509_V_ERR_HOSTNAME_MISMATCH) {
-    if (X509* const peer = SSL_get0_peer_certificate(ssl)) text += " (found " + names_of(peer) + ")";
-  }
+  if (auto const* const found = static_cast<const std::string*>(SSL_get_ex_data(ssl, names_index())))
+    text += " (found " + *found + ")";
   if (verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CERT_HAS_EXPIRED)
     text += "; is this machine's clock right?";
   return text;

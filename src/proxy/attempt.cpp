@@ -32,6 +32,7 @@ attempt_end attempt::fail(reason why, phase at, std::string detail, int status) 
 }
 
 net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
+  home_.used(upstream_, clock::now());
   if (!fresh) {
     connection_ = home_.pool().take(upstream_);
     if (connection_) {

@@ -145,9 +145,11 @@ outgoing_request exchange::outgoing(std::uint16_t upstream) const {
 
 void exchange::attempt_failed(std::uint16_t upstream, failure what) {
   if (record_.detail.empty() || upstream_settings(upstream).tier == tier::cloud) {
-    record_.detail = upstream_settings(upstream).name + ": " + std::string(token(what.why));
-    if (what.status != 0) record_.detail += " " + std::to_string(what.status);
-    if (!what.detail.empty()) record_.detail += ", " + what.detail;
+    record_.detail = upstream_settings(upstream).name + ": ";
+    if (!what.detail.empty())
+      record_.detail += what.detail;
+    else
+      record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   }
   machine_->failed(what, clock::now());
 }

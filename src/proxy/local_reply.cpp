@@ -1,4 +1,5 @@
 // Answers that Tideover makes itself: errors in the caller's dialect, the kept error of the cloud, small JSON.
+#include "tideover/adapt/token_estimate.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -118,12 +119,7 @@ adapt::own_error exchange::final_error() const {
     return {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}};
   }
   if (local_error_) return *local_error_;
-  bool any_local = false;
-  bool any = false;
-  for (const auto& u : configuration().upstreams) {
-    any_local = any_local || u.tier == tier::local;
-    any = true;
-  }
+  bool const any = !configuration().upstreams.empty();
   if (machine_->end() == ending::no_candidate)
     return {503,
             "no_upstream",
@@ -144,7 +140,6 @@ adapt::own_error exchange::final_error() const {
             "no_same_embedding_model",
             cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
             {}};
-  (void)any_local;
   return {503, "cloud_unavailable", cloud + "; this request has no local candidate.", {}};
 }
 
@@ -183,6 +178,13 @@ net::task<void> exchange::reply_final() {
   auto error = final_error();
   using ending = policy::failover::ending;
   record_.why = machine_->cloud_failure();
+  if (route_.what == endpoint::count_tokens) {
+    if (auto const tokens = adapt::estimate_tokens(body_)) {
+      co_await reply_json(200, "{\"input_tokens\":" + std::to_string(*tokens) + "}", marks(tier::none, {}, {}),
+                          "X-Tideover-Estimate: true\r\n");
+      co_return;
+    }
+  }
   if (cloud_error_ && machine_->end() != ending::not_replayable) {
     record_.error_code = error.code;
     co_await reply_kept_cloud_error();

@@ -21,6 +21,10 @@ using net::woken;
 namespace {
 constexpr std::size_t scratch_bytes = 64u << 10;
 constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
+// A spare is kept while traffic is this fresh, and not tried again for as long after it failed: in an outage the
+// exchanges find out what there is to know.
+constexpr auto spare_while = std::chrono::seconds(60);
+constexpr auto spare_pause = std::chrono::seconds(10);
 }  // namespace
 
 worker::worker(const services& shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed)
@@ -28,10 +32,14 @@ worker::worker(const services& shared, exchange_sink& sink, std::vector<listenin
       sink_(sink),
       pool_(shared.upstreams.size()),
       sockets_(std::move(sockets)),
+      uses_(shared.upstreams.size()),
       scratch_size_(std::max(scratch_bytes, shared.configuration->limits.request_head + 1024)),
       ids_(seed) {
   scratch_ = std::make_unique_for_overwrite<char[]>(scratch_size_);
-  loop_.on_tick = [this](time_point now) { pool_.sweep(now); };
+  loop_.on_tick = [this](time_point now) {
+    pool_.sweep(now);
+    keep_spares(now);
+  };
 }
 
 worker::~worker() {
@@ -76,6 +84,30 @@ void worker::stop_now() {
     reactions().cancel_everything();
     loop_.stop();
   });
+}
+
+/// Only for TLS: a plain connection costs little. Only where an exchange was just allowed to go: nothing is ever opened
+/// to an upstream that no request may use.
+void worker::keep_spares(time_point now) {
+  if (draining_) return;
+  for (std::size_t i = 0; i < uses_.size(); ++i) {
+    auto& u = uses_[i];
+    if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
+    if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
+    u.connecting = true;
+    net::spawn(connect_spare(i), [&u](std::exception_ptr) { u.connecting = false; });
+  }
+}
+
+net::task<void> worker::connect_spare(std::size_t upstream) {
+  auto const& timeouts = shared_.upstreams[upstream].settings->timeouts;
+  auto dialled = co_await net::dial(loop_, *shared_.names, shared_.upstreams[upstream].target, pool_.sessions(upstream),
+                                    after(clock::now(), timeouts.connect));
+  auto const now = clock::now();
+  if (dialled.connection && !draining_)
+    pool_.give_back(upstream, std::move(dialled.connection), now);
+  else
+    uses_[upstream].not_before = now + spare_pause;
 }
 
 net::task<void> worker::accept_from(std::size_t index) {

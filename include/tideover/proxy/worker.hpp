@@ -42,6 +42,8 @@ class worker {
   net::event_loop& loop() { return loop_; }
   net::reactor& reactions() { return loop_.reactions(); }
   net::connection_pool& pool() { return pool_; }
+  /// An exchange that may use this upstream does: keep a connection ready for the next one, if that spares a handshake.
+  void used(std::size_t upstream, time_point now) { uses_[upstream].last = now; }
   bool draining() const { return draining_; }
   net::event_source& drain_signal() { return drain_signal_; }
 
@@ -60,6 +62,8 @@ class worker {
 
  private:
   net::task<void> accept_from(std::size_t index);
+  void keep_spares(time_point now);
+  net::task<void> connect_spare(std::size_t upstream);
 
   const services& shared_;
   exchange_sink& sink_;
@@ -68,6 +72,12 @@ class worker {
   std::vector<listening_socket> sockets_;
   std::vector<std::unique_ptr<net::event_source>> socket_sources_;
   net::event_source drain_signal_;
+  struct use {
+    time_point last = time_point::min();  // of an exchange
+    bool connecting = false;              // a spare is on its way
+    time_point not_before{};              // after a spare failed
+  };
+  std::vector<use> uses_;
   std::unique_ptr<char[]> scratch_;
   std::size_t scratch_size_;
   std::string head_text_;

@@ -1,0 +1,70 @@
+// One caller, one worker, upstreams as bare descriptors, all driven from the test's thread: every byte moves when the
+// test says so. Not a network: no listener, no names, no clock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tideover/proxy/services.hpp"
+#include "tideover/proxy/worker.hpp"
+
+namespace tideover::proxy::test {
+
+/// What the worker reported.
+struct noted : exchange_sink {
+  void failed_over(const exchange_record& r, const config::upstream& to) override {
+    failovers.push_back(r.from + ">" + to.name + ":" + std::string(token(r.why.value_or(reason::policy))));
+  }
+  void first_content(const config::upstream&, duration) override { ++first_contents; }
+  void chunk_gap(const config::upstream&, duration) override {}
+  void finished(const exchange_record& r) override { records.push_back(r); }
+
+  std::vector<std::string> failovers;
+  std::vector<exchange_record> records;
+  int first_contents = 0;
+};
+
+/// A local tier with one model.
+struct one_local_model : local_knowledge {
+  std::shared_ptr<const policy::local_catalog> current() const override;
+  void refresh(std::function<void()> done) override { done(); }
+};
+
+class bench_of_one {
+ public:
+  static constexpr std::size_t cloud = 0;
+  static constexpr std::size_t local = 1;
+
+  bench_of_one();
+  ~bench_of_one();
+
+  /// Puts a connected descriptor into the pool of an upstream; returns the test's end.
+  int connect(std::size_t upstream);
+  /// Lets the worker do what it can until nothing moves any more.
+  void run();
+
+  void say(int fd, std::string_view bytes);  // writes all, then runs
+  std::string hear(int fd);                  // what has come so far, without waiting
+  bool at_end(int fd);                       // the worker has closed its side (after everything was heard)
+
+  int caller() const { return caller_; }
+  noted& reported() { return reported_; }
+
+ private:
+  config::snapshot_ptr configuration_;
+  memory_budget memory_{64u << 20};
+  one_local_model local_knowledge_;
+  net::resolver names_;
+  std::atomic<std::size_t> connections_{0};
+  services shared_;
+  noted reported_;
+  std::unique_ptr<worker> worker_;
+  int caller_ = -1;
+  std::vector<int> ends_;
+};
+
+std::string chat_request(bool stream);
+
+}  // namespace tideover::proxy::test
