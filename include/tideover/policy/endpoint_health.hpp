@@ -1,0 +1,127 @@
+// May this upstream be asked now, and why not: circuit breakers and rests, by upstream, credential and model.
+// Not for who is next (failover) nor for what happened (classify). Pure and unlocked: time and random numbers come in;
+// who shares one table between threads puts a mutex around it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tideover/core/failure.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/policy/circuit_breaker.hpp"
+#include "tideover/policy/failover.hpp"
+
+namespace tideover::policy {
+
+/// Whose limits count: one tenant's 429 must not close the cloud for all (faults E9).
+struct health_key {
+  std::uint16_t upstream = 0;
+  std::uint64_t credential = 0;  // a fingerprint, never the key itself
+  std::string_view model;
+};
+
+/// How long an upstream that asked for peace is left in peace.
+struct rest_settings {
+  duration first = std::chrono::seconds(5);     // a 429 without a hint; doubles
+  duration longest = std::chrono::seconds(60);  // … up to this
+  duration quota = std::chrono::minutes(10);    // money does not come back by waiting
+};
+
+class endpoint_health {
+ public:
+  /// One entry per upstream of the configuration; nothing: it is always admitted (the local tier, which has no other).
+  explicit endpoint_health(std::vector<std::optional<breaker_settings>> upstreams, rest_settings rests = {});
+
+  /// `rate_limited` or `quota` while resting, `breaker_open` while a breaker refuses. Changes nothing.
+  std::optional<reason> refuses(const health_key& key, time_point now) const;
+
+  /// What one attempt carries from admission to its outcome. Settle it exactly once; committed() may come before.
+  struct permit {
+    std::uint16_t upstream = 0;
+    std::uint64_t entry = 0;  // 0: this key is not followed
+    std::optional<circuit_breaker::permit> connection, service;
+  };
+  std::optional<permit> admit(const health_key& key, time_point now);
+
+  /// Usable content came. Closes half-open breakers now rather than at the end of a long stream.
+  void committed(const permit& p, time_point now);
+  /// A complete answer, or one about the request itself (4xx).
+  void succeeded(const permit& p, time_point now);
+  /// Acts on the blame of rulings; `jitter` is a random number from 0 to 1.
+  void failed(const permit& p, const failure& what, time_point now, double jitter);
+  /// The client left, or the attempt was given up for another reason of our own.
+  void abandoned(const permit& p);
+
+  /// A probe that costs nothing (TCP and TLS) got through.
+  void probe_succeeded(std::uint16_t upstream);
+  /// Should such a probe be made? Only while the way to the upstream is what is in doubt.
+  bool wants_probe(std::uint16_t upstream, time_point now) const;
+
+  circuit_breaker::state connection_state(std::uint16_t upstream, time_point now) const;
+  std::size_t followed() const { return services_.size(); }
+  /// Models are named by callers, so their number is bounded: beyond it a new key is admitted unless the way is broken.
+  static constexpr std::size_t most_followed = 4096;
+
+ private:
+  struct stored_key {
+    std::uint16_t upstream;
+    std::uint64_t credential;
+    std::string model;
+  };
+  struct service {
+    circuit_breaker breaker;
+    std::uint64_t id = 0;
+    unsigned out = 0;  // permits not yet settled
+    time_point rests_until{};
+    reason rests_for = reason::rate_limited;
+    unsigned unhinted_rests = 0;  // in a row: the exponent of the next one
+  };
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(const health_key& k) const;
+    std::size_t operator()(const stored_key& k) const;
+  };
+  struct equal {
+    using is_transparent = void;
+    bool operator()(const stored_key& a, const stored_key& b) const;
+    bool operator()(const health_key& a, const stored_key& b) const;
+    bool operator()(const stored_key& a, const health_key& b) const { return (*this)(b, a); }
+  };
+
+  service* follow(const health_key& key, time_point now);
+  service* find(const permit& p);
+  void settle(service* s);
+  void rest(service& s, const failure& what, time_point now);
+  void forget_idle(time_point now);
+
+  std::vector<std::optional<circuit_breaker>> connections_;
+  std::vector<std::optional<breaker_settings>> settings_;
+  rest_settings rests_;
+  std::unordered_map<stored_key, service, hash, equal> services_;
+  std::unordered_map<std::uint64_t, service*> by_id_;  // pointers into a node-based map do not move
+  std::uint64_t next_id_ = 0;
+};
+
+/// What failover asks, answered for one exchange. `credentials` has a fingerprint per upstream.
+class exchange_health : public health_view {
+ public:
+  exchange_health(const endpoint_health& health, const std::vector<std::uint64_t>& credentials, std::string_view model,
+                  time_point now)
+      : health_(&health), credentials_(&credentials), model_(model), now_(now) {}
+  std::optional<reason> refuses(std::uint16_t upstream) const override {
+    auto const credential = upstream < credentials_->size() ? (*credentials_)[upstream] : 0;
+    return health_->refuses({upstream, credential, model_}, now_);
+  }
+
+ private:
+  const endpoint_health* health_;
+  const std::vector<std::uint64_t>* credentials_;
+  std::string_view model_;
+  time_point now_;
+};
+
+}  // namespace tideover::policy

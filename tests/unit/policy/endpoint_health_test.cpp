@@ -1,0 +1,182 @@
+#include "tideover/policy/endpoint_health.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tideover::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using state = circuit_breaker::state;
+
+constexpr std::uint16_t cloud = 0, other_cloud = 1, local = 2;
+constexpr health_key ours{.upstream = cloud, .credential = 1, .model = "gpt-4o"};
+
+failure because(reason why, phase at = phase::await_head, std::optional<duration> retry_after = {}) {
+  return {.why = why, .at = at, .status = 0, .retry_after = retry_after, .detail = {}};
+}
+
+struct EndpointHealth : testing::Test {
+  time_point now{1h};
+  endpoint_health health{{breaker_settings{}, breaker_settings{}, std::nullopt}};
+
+  void fail(const health_key& key, const failure& what, int times = 1) {
+    for (int i = 0; i < times; ++i) health.failed(*health.admit(key, now), what, now, 0);
+  }
+};
+
+TEST_F(EndpointHealth, ConnectionTroubleClosesTheUpstreamToEverybody) {
+  for (auto const why : {reason::dns, reason::connect, reason::connect_timeout, reason::tls, reason::timeout}) {
+    endpoint_health h{{breaker_settings{}, breaker_settings{}}};
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_FALSE(h.refuses(ours, now)) << token(why);
+      h.failed(*h.admit(ours, now), because(why), now, 0);
+    }
+    EXPECT_EQ(h.refuses(ours, now), reason::breaker_open) << token(why);
+    EXPECT_EQ(h.refuses({.upstream = cloud, .credential = 2, .model = "o3"}, now), reason::breaker_open);
+    EXPECT_FALSE(h.refuses({.upstream = other_cloud, .credential = 1, .model = "gpt-4o"}, now));
+    EXPECT_EQ(h.connection_state(cloud, now), state::open);
+  }
+}
+
+TEST_F(EndpointHealth, ServiceTroubleClosesOneCredentialAndModel) {
+  for (auto const why : {reason::server_error, reason::malformed, reason::empty, reason::error_in_200, reason::cut}) {
+    endpoint_health h{{breaker_settings{}}};
+    for (int i = 0; i < 3; ++i) h.failed(*h.admit(ours, now), because(why, phase::read_body), now, 0);
+    EXPECT_EQ(h.refuses(ours, now), reason::breaker_open) << token(why);
+    EXPECT_FALSE(h.refuses({.upstream = cloud, .credential = 2, .model = "gpt-4o"}, now));
+    EXPECT_FALSE(h.refuses({.upstream = cloud, .credential = 1, .model = "o3"}, now));
+    EXPECT_EQ(h.connection_state(cloud, now), state::closed);
+  }
+}
+
+TEST_F(EndpointHealth, SilenceAfterAHeadIsTheServicesFault) {
+  fail(ours, because(reason::timeout, phase::await_content), 3);
+  EXPECT_EQ(health.connection_state(cloud, now), state::closed);
+  EXPECT_EQ(health.refuses(ours, now), reason::breaker_open);
+}
+
+TEST_F(EndpointHealth, WhateverAnsweredProvesTheWay) {
+  fail(ours, because(reason::connect), 2);
+  fail(ours, because(reason::server_error, phase::read_body));
+  fail(ours, because(reason::connect), 2);
+  EXPECT_EQ(health.connection_state(cloud, now), state::closed);
+}
+
+TEST_F(EndpointHealth, BusyAndBrokeNeverTripABreaker) {
+  for (int i = 0; i < 50; ++i) {
+    auto const p = health.admit(ours, now);
+    ASSERT_TRUE(p);
+    health.failed(*p, because(i % 2 ? reason::quota : reason::rate_limited, phase::read_body), now, 0);
+    now += 10min;
+  }
+  EXPECT_FALSE(health.refuses(ours, now));
+}
+
+TEST_F(EndpointHealth, ARateLimitRestsAsLongAsItAsksAndOnlyForItsKey) {
+  fail(ours, because(reason::rate_limited, phase::read_body, 30s));
+  EXPECT_EQ(health.refuses(ours, now + 30s - 1ns), reason::rate_limited);
+  EXPECT_FALSE(health.refuses(ours, now + 30s));
+  EXPECT_FALSE(health.refuses({.upstream = cloud, .credential = 2, .model = "gpt-4o"}, now));
+  EXPECT_FALSE(health.admit(ours, now));
+}
+
+TEST_F(EndpointHealth, WithoutAHintTheRestDoublesTo60SecondsUntilASuccess) {
+  for (auto const span : {5s, 10s, 20s, 40s, 60s, 60s}) {
+    fail(ours, because(reason::rate_limited, phase::read_body));
+    EXPECT_EQ(health.refuses(ours, now + span - 1ns), reason::rate_limited);
+    EXPECT_FALSE(health.refuses(ours, now + span));
+    now += span;
+  }
+  health.succeeded(*health.admit(ours, now), now);
+  fail(ours, because(reason::rate_limited, phase::read_body));
+  EXPECT_FALSE(health.refuses(ours, now + 5s));
+}
+
+TEST_F(EndpointHealth, ManyAnswersOfOneMomentAreOneRest) {
+  std::vector<endpoint_health::permit> out;
+  for (int i = 0; i < 20; ++i) out.push_back(*health.admit(ours, now));
+  for (const auto& p : out) health.failed(p, because(reason::rate_limited, phase::read_body), now, 0);
+  EXPECT_FALSE(health.refuses(ours, now + 5s));
+}
+
+TEST_F(EndpointHealth, AQuotaRestsTenMinutesAndAShorterHintDoesNotWakeIt) {
+  auto const straggler = *health.admit(ours, now);
+  fail(ours, because(reason::quota, phase::read_body));
+  health.failed(straggler, because(reason::rate_limited, phase::read_body, 1s), now, 0);
+  EXPECT_EQ(health.refuses(ours, now + 10min - 1ns), reason::quota);
+  EXPECT_FALSE(health.refuses(ours, now + 10min));
+}
+
+TEST_F(EndpointHealth, HalfOpenAdmitsOneAndItsFirstContentLetsTheOthersIn) {
+  fail(ours, because(reason::server_error, phase::read_body), 3);
+  now += 5s;
+  auto const trial = health.admit(ours, now);
+  ASSERT_TRUE(trial);
+  EXPECT_FALSE(health.admit(ours, now));
+  health.committed(*trial, now);
+  EXPECT_TRUE(health.admit(ours, now));
+  health.failed(*trial, because(reason::cut, phase::relay_body), now, 0);  // its era is over: counted no more
+  EXPECT_FALSE(health.refuses(ours, now));
+}
+
+TEST_F(EndpointHealth, AClientThatLeavesTellsNothing) {
+  fail(ours, because(reason::connect), 3);
+  now += 5s;
+  for (int i = 0; i < 3; ++i) health.abandoned(*health.admit(ours, now));
+  EXPECT_EQ(health.connection_state(cloud, now), state::half_open);
+  fail(ours, because(reason::drill));  // neither does a wish of our own
+  EXPECT_EQ(health.connection_state(cloud, now), state::half_open);
+  fail(ours, because(reason::auth, phase::read_body));  // but an answer does, whatever it says
+  EXPECT_EQ(health.connection_state(cloud, now), state::closed);
+}
+
+TEST_F(EndpointHealth, ProbesDisproveOnlyConnectionTrouble) {
+  EXPECT_FALSE(health.wants_probe(cloud, now));
+  fail(ours, because(reason::connect), 3);
+  EXPECT_TRUE(health.wants_probe(cloud, now));
+  health.probe_succeeded(cloud);
+  EXPECT_FALSE(health.refuses(ours, now));
+
+  fail(ours, because(reason::server_error, phase::read_body), 3);
+  EXPECT_FALSE(health.wants_probe(cloud, now));
+  health.probe_succeeded(cloud);
+  EXPECT_EQ(health.refuses(ours, now), reason::breaker_open);
+}
+
+TEST_F(EndpointHealth, AnUpstreamWithoutABreakerIsAlwaysAsked) {
+  health_key const key{.upstream = local, .credential = 0, .model = "llama3.1:8b"};
+  for (int i = 0; i < 20; ++i) fail(key, because(i % 2 ? reason::connect : reason::quota));
+  EXPECT_FALSE(health.refuses(key, now));
+  EXPECT_EQ(health.followed(), 0u);
+  health.probe_succeeded(local);
+  EXPECT_FALSE(health.wants_probe(local, now));
+}
+
+TEST_F(EndpointHealth, CallersCannotGrowItByNamingModels) {
+  for (int i = 0; i < 20'000; ++i) {
+    auto const model = "model-" + std::to_string(i);
+    health.succeeded(*health.admit({.upstream = cloud, .credential = 1, .model = model}, now), now);
+    ASSERT_LE(health.followed(), endpoint_health::most_followed);
+  }
+  std::vector<endpoint_health::permit> out;  // all under way: nothing may be forgotten, new ones are not followed
+  for (int i = 0; i < 6000; ++i) {
+    auto const model = "busy-" + std::to_string(i);
+    auto const p = health.admit({.upstream = cloud, .credential = 1, .model = model}, now);
+    ASSERT_TRUE(p);
+    out.push_back(*p);
+  }
+  EXPECT_LE(health.followed(), endpoint_health::most_followed);
+  for (const auto& p : out) health.failed(p, because(reason::server_error, phase::read_body), now, 0);
+}
+
+TEST_F(EndpointHealth, AnswersFailoverForOneExchange) {
+  fail(ours, because(reason::rate_limited, phase::read_body, 30s));
+  std::vector<std::uint64_t> const same{1, 1, 0}, different{2, 2, 0};
+  EXPECT_EQ(exchange_health(health, same, "gpt-4o", now).refuses(cloud), reason::rate_limited);
+  EXPECT_FALSE(exchange_health(health, same, "o3", now).refuses(cloud));
+  EXPECT_FALSE(exchange_health(health, different, "gpt-4o", now).refuses(cloud));
+  EXPECT_FALSE(exchange_health(health, same, "gpt-4o", now).refuses(local));
+}
+
+}  // namespace
+}  // namespace tideover::policy
