@@ -9,7 +9,7 @@ using k = value_kind;
 using b = building;
 using v = value;
 
-constexpr std::int64_t ms = 1, s = 1000, day = 86'400'000;
+constexpr std::int64_t ms = 1, day = 86'400'000;
 constexpr std::int64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30;
 
 const std::string& text(const v& x) { return std::get<std::string>(x); }
