@@ -20,8 +20,8 @@ struct problem {
   std::string file;  // empty: not from a file
   int line = 0;      // 1-based, 0: no place
   int column = 0;
-  std::string path;     // `upstreams.openai.timeouts.connect`, `--listen`, `$TIDEOVER_LISTEN`
-  std::string message;  // what is wrong and, where known, what to write instead
+  std::string path;             // `upstreams.openai.timeouts.connect`, `--listen`, `$TIDEOVER_LISTEN`
+  std::string message;          // what is wrong and, where known, what to write instead
   bool error_in_check = false;  // a warning at start that `tideover check` does not let pass
 
   /// `file:line:column: error: path: message`
