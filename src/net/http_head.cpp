@@ -16,14 +16,6 @@ using boost::beast::error_code;
 
 std::string_view view_of(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-/// True where `bytes` has a line that begins with white space, the mark of an obsolete fold.
-bool folds_lines(std::string_view bytes) {
-  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos && at + 1 < bytes.size();
-       at = bytes.find('\n', at + 1))
-    if (bytes[at + 1] == ' ' || bytes[at + 1] == '\t') return true;
-  return false;
-}
-
 /// Beast's parser with its containers left out: it checks every byte, we keep views.
 template <bool IsRequest>
 class head_parser final : public http::basic_parser<IsRequest> {
@@ -44,6 +36,10 @@ class head_parser final : public http::basic_parser<IsRequest> {
 
   bool inside(boost::beast::string_view text) const {
     return text.data() >= bytes_.data() && text.data() + text.size() <= bytes_.data() + bytes_.size();
+  }
+
+  static std::string_view between(boost::beast::string_view name, boost::beast::string_view value) {
+    return {name.data() + name.size(), static_cast<std::size_t>(value.data() - name.data()) - name.size()};
   }
 
   void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
@@ -68,7 +64,9 @@ class head_parser final : public http::basic_parser<IsRequest> {
       ec = http::error::header_limit;
       return;
     }
-    // Beast joins folded lines in a buffer of its own that dies with the call; such a value must not be kept.
+    // Beast joins folded lines in a buffer of its own that dies with the call, so such a value must not be kept; where
+    // nothing but the fold precedes the value, it skips over the line end.
+    if (!inside(value) || between(name, value).find('\n') != std::string_view::npos) out_.has_line_folding = true;
     out_.fields.list.push_back({id, view_of(name), inside(value) ? view_of(value) : std::string_view{}});
   }
   void on_header_impl(error_code&) override {}
@@ -131,7 +129,7 @@ head_status parse_request_head(std::string_view bytes, request_head& out) {
   out.fields.list.clear();
   out.size_bytes = bytes.size();
   if (bytes.substr(0, 2) == "\r\n") bytes.remove_prefix(2);
-  out.has_line_folding = folds_lines(bytes);
+  out.has_line_folding = false;
 
   head_parser<true> parser(bytes, out);
   error_code ec;
@@ -147,7 +145,7 @@ head_status parse_request_head(std::string_view bytes, request_head& out) {
 head_status parse_response_head(std::string_view bytes, response_head& out) {
   out.fields.list.clear();
   out.size_bytes = bytes.size();
-  out.has_line_folding = folds_lines(bytes);
+  out.has_line_folding = false;
 
   head_parser<false> parser(bytes, out);
   error_code ec;

@@ -80,6 +80,10 @@ inline void check_framing_fields(const strict_head& head, std::string_view text)
   }
 }
 
+inline bool has_fold(std::string_view head) {
+  return head.find("\n ") != std::string_view::npos || head.find("\n\t") != std::string_view::npos;
+}
+
 inline void check_request(std::string_view bytes, std::string& scratch) {
   auto const end = net::find_head_end(bytes, 0);
   for (std::size_t step : {std::size_t{1}, std::size_t{3}, std::size_t{16}}) {
@@ -98,6 +102,7 @@ inline void check_request(std::string_view bytes, std::string& scratch) {
   std::vector<char> const exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end));
   request_head head;
   if (net::parse_request_head({exact.data(), exact.size()}, head) != net::head_status::ok) return;
+  hold(head.has_line_folding == has_fold(bytes.substr(0, end)), "every fold is seen", bytes);
   auto const verdict = adapt::judge_request(head);
   if (verdict.refuse_status != 0) {
     hold(!verdict.why.empty() && !verdict.keep_alive && verdict.refuse_status >= 400, "a refusal is complete", bytes);
@@ -141,6 +146,7 @@ inline void check_response(std::string_view bytes, std::string& scratch) {
   std::vector<char> const exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end));
   response_head head;
   if (net::parse_response_head({exact.data(), exact.size()}, head) != net::head_status::ok) return;
+  hold(head.has_line_folding == has_fold(bytes.substr(0, end)), "every fold is seen", bytes);
   for (bool to_head : {false, true}) {
     auto const verdict = adapt::judge_response(head, to_head);
     if (!verdict.acceptable) {

@@ -128,7 +128,8 @@ TEST(RequestFraming, FoldedLinesAreRefused) {
   request_head head;
   head.method = "GET";
   head.target = "/";
-  fields_of{{{"Host", "a"}}}.fill(head.fields);
+  fields_of const fields{{{"Host", "a"}}};  // the head holds views of it
+  fields.fill(head.fields);
   EXPECT_EQ(judge_request(head).refuse_status, 0);
   head.has_line_folding = true;
   EXPECT_EQ(judge_request(head).refuse_status, 400);

@@ -23,17 +23,19 @@ struct replay_body {
 };
 
 struct replay_refusal {
-  std::string code;     // not_replayable, tool_choice_unmet, unsupported_parameter, …
-  std::string field;    // the field at fault
+  std::string code;   // not_replayable, tool_choice_unmet, unsupported_parameter, unsupported_content, invalid_request
+  std::string field;  // the field at fault
   std::string message;  // one sentence naming the fix
 };
 
-/// Done here: model name; max_completion_tokens → max_tokens; developer → system; text-part arrays flattened to strings;
-/// tool messages' array content to string; empty tool-call arguments → "{}"; content null without tool_calls → "";
-/// reasoning fields dropped or set to "none" by `model_thinks`; reasoning items and thinking blocks of other vendors
-/// removed; tool_choice none drops tools, required/named → refused; n > 1, http image URLs → refused; fields that Ollama
-/// ignores anyway and that identify the caller (user, metadata, safety_identifier, store, …) dropped; server tools
-/// (web_search …) refused; keep_alive/options never taken from the caller.
+/// Done here: model name; max_completion_tokens → max_tokens; developer → system; text-part arrays flattened to
+/// strings; tool messages' array content to string; tool-call arguments made an object; content null without tool_calls
+/// → ""; reasoning fields dropped or set to "none" by `model_thinks`; reasoning items and thinking blocks of other
+/// vendors removed; tool_choice none drops tools, required/named → refused; references in tool schemas inlined;
+/// documents and search results given as text become text; n > 1, logit_bias, http image URLs, files → refused; server
+/// tools (web_search …) and other state at the cloud → not_replayable. Every other member of the original is dropped
+/// and noted: fields that identify the caller (user, metadata, safety_identifier, store, …), fields that the local
+/// server would ignore, and keep_alive/options, which are never taken from the caller. The stream flag stays as it was.
 std::variant<replay_body, replay_refusal> make_replay_body(endpoint what, std::string_view original,
                                                            const replay_options& options);
 
