@@ -1,0 +1,146 @@
+#include <gtest/gtest.h>
+
+#include <set>
+#include <type_traits>
+
+#include "tideover/core/failure.hpp"
+#include "tideover/core/http_message.hpp"
+#include "tideover/core/ids.hpp"
+#include "tideover/core/secret.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/core/words.hpp"
+
+namespace tideover {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Time, AfterNeverOverflows) {
+  time_point const start{10s};
+  EXPECT_EQ(after(start, 5s), time_point{15s});
+  EXPECT_EQ(after(start, duration::max()), never);
+  EXPECT_EQ(after(never, 5s), never);
+  EXPECT_EQ(after(start, never - start), never);
+  EXPECT_EQ(after(start, never - start - 1ns), never - 1ns);
+}
+
+TEST(Words, EveryTokenReadsBackAsItself) {
+  for (auto const v : {tier::cloud, tier::local}) EXPECT_EQ(parse_tier(token(v)), v);
+  for (auto const v : {dialect::openai, dialect::anthropic, dialect::ollama}) EXPECT_EQ(parse_dialect(token(v)), v);
+  for (auto const v :
+       {policy_kind::cloud_first, policy_kind::local_first, policy_kind::cloud_only, policy_kind::local_only})
+    EXPECT_EQ(parse_policy(token(v)), v);
+  for (int i = 0; i < reason_count; ++i) EXPECT_EQ(parse_reason(token(static_cast<reason>(i))), static_cast<reason>(i));
+}
+
+TEST(Words, NothingElseReads) {
+  for (std::string_view const text : {"", "Cloud", "cloud ", "none", "local_only\n"}) {
+    EXPECT_FALSE(parse_tier(text)) << text;
+    EXPECT_FALSE(parse_policy(text)) << text;
+    EXPECT_FALSE(parse_dialect(text)) << text;
+    EXPECT_FALSE(parse_reason(text)) << text;
+  }
+}
+
+TEST(Words, TokensAreUnique) {
+  std::set<std::string_view> reasons, phases, endpoints;
+  for (int i = 0; i < reason_count; ++i) reasons.insert(token(static_cast<reason>(i)));
+  EXPECT_EQ(reasons.size(), std::size_t{reason_count});
+  for (int i = 0; i <= static_cast<int>(phase::relay_body); ++i) phases.insert(token(static_cast<phase>(i)));
+  EXPECT_EQ(phases.size(), static_cast<std::size_t>(phase::relay_body) + 1);
+  for (int i = 0; i <= static_cast<int>(endpoint::unknown); ++i) endpoints.insert(token(static_cast<endpoint>(i)));
+  EXPECT_EQ(endpoints.size(), static_cast<std::size_t>(endpoint::unknown) + 1);
+}
+
+TEST(Words, GenerationIsJudgedAndListsAreNot) {
+  for (int i = 0; i <= static_cast<int>(endpoint::unknown); ++i)
+    EXPECT_TRUE(!is_generation(static_cast<endpoint>(i)) || is_judged(static_cast<endpoint>(i))) << i;
+  EXPECT_TRUE(is_judged(endpoint::embeddings));
+  EXPECT_FALSE(is_generation(endpoint::embeddings));
+  EXPECT_FALSE(is_judged(endpoint::models));
+  EXPECT_FALSE(is_judged(endpoint::other_v1));
+  EXPECT_FALSE(is_judged(endpoint::ollama_native));
+}
+
+TEST(Secret, ComparesByContentAndLength) {
+  secret const key("sk-123");
+  EXPECT_TRUE(key.equals("sk-123"));
+  for (std::string_view const other : {"", "sk-12", "sk-1234", "sk-124", "SK-123"}) EXPECT_FALSE(key.equals(other));
+  EXPECT_TRUE(secret().equals(""));
+  EXPECT_TRUE(secret().empty());
+}
+
+TEST(Secret, AMovedSecretIsGoneFromItsOldPlace) {
+  secret first("sk-a-key-longer-than-any-small-string-buffer"), second;
+  second = std::move(first);
+  EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that it is empty is the point
+  EXPECT_TRUE(second.equals("sk-a-key-longer-than-any-small-string-buffer"));
+  secret const third(std::move(second));
+  EXPECT_TRUE(second.empty());  // NOLINT(bugprone-use-after-move)
+  auto copy = third;
+  copy = *&copy;
+  EXPECT_TRUE(copy.equals(third.reveal_for_wire()));
+}
+
+template <class T>
+concept prints = requires(std::ostream& out, const T& value) {
+  out << value;
+};
+
+TEST(Secret, DoesNotPrintNorTurnIntoAString) {
+  static_assert(!prints<secret>);
+  static_assert(!std::is_convertible_v<secret, std::string> && !std::is_convertible_v<secret, std::string_view>);
+  static_assert(!std::is_convertible_v<std::string, secret>);
+}
+
+TEST(Ids, AreUniqueSortableAndOfOneForm) {
+  id_generator ids(42);
+  std::set<std::string> seen;
+  for (int i = 0; i < 10'000; ++i) seen.insert(ids.next(1'755'999'999'123));
+  EXPECT_EQ(seen.size(), 10'000u);
+  for (const auto& id : {ids.next(0), ids.next(1'755'999'999'123), ids.next((std::uint64_t{1} << 45) - 1)}) {
+    ASSERT_EQ(id.size(), 22u);
+    EXPECT_TRUE(id.starts_with("req_"));
+    EXPECT_EQ(id.find_first_not_of("0123456789abcdefghjkmnpqrstvwxyz", 4), std::string::npos) << id;
+  }
+  EXPECT_LT(ids.next(1'755'999'999'123), ids.next(1'755'999'999'124));
+  EXPECT_LT(ids.next(999), ids.next(1'755'999'999'124));
+  EXPECT_NE(id_generator(1).next(5), id_generator(2).next(5));
+}
+
+TEST(HttpMessage, FieldNamesAreCaseInsensitiveAndTheFirstOfSeveralIsFound) {
+  header_fields fields;
+  fields.list = {{field_id::host, "Host", "a"}, {field_id::unknown, "X-One", "1"}, {field_id::unknown, "x-one", "2"}};
+  EXPECT_EQ(fields.value_of(field_id::host), "a");
+  EXPECT_EQ(fields.value_of("x-ONE"), "1");
+  EXPECT_EQ(fields.find("x-on"), nullptr);
+  EXPECT_EQ(fields.value_of("absent"), "");
+  EXPECT_EQ(fields.count(field_id::host), 1u);
+  EXPECT_EQ(fields.count(field_id::authorization), 0u);
+}
+
+TEST(HttpMessage, OnlyAsciiLettersHaveTwoCases) {
+  EXPECT_TRUE(iequals("AZaz", "azAZ"));
+  EXPECT_FALSE(iequals("@", "`"));
+  EXPECT_FALSE(iequals("[", "{"));
+  EXPECT_FALSE(iequals("\xc4", "\xe4"));
+}
+
+TEST(HttpMessage, RebaseMovesEveryViewToTheCopy) {
+  std::string const original = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::string const copy = original;
+  std::string_view const text = original;
+  request_head head;
+  head.method = text.substr(0, 3);
+  head.target = text.substr(4, 10);
+  head.fields.list = {{field_id::host, text.substr(25, 4), text.substr(31, 1)}, {field_id::unknown, {}, {}}};
+  head.rebase(original.data(), copy.data());
+  EXPECT_EQ(head.target, "/v1/models");
+  EXPECT_EQ(head.target.data(), copy.data() + 4);
+  EXPECT_EQ(head.method.data(), copy.data());
+  EXPECT_EQ(head.fields.list[0].value.data(), copy.data() + 31);
+  EXPECT_EQ(head.fields.list[1].name.data(), nullptr);  // an absent view stays absent
+}
+
+}  // namespace
+}  // namespace tideover
