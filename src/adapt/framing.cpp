@@ -279,4 +279,18 @@ bool host_allowed(std::string_view host_field, const host_rules& rules) {
   });
 }
 
+bool origin_allowed(const header_fields& fields) {
+  auto const count = fields.count(field_id::origin);
+  if (count == 0) return true;
+  auto origin = fields.value_of(field_id::origin);
+  if (count != 1) return false;
+  if (origin.starts_with("http://"))
+    origin.remove_prefix(7);
+  else if (origin.starts_with("https://"))
+    origin.remove_prefix(8);
+  else
+    return false;
+  return !origin.empty() && iequals(origin, fields.value_of(field_id::host));
+}
+
 }  // namespace tideover::adapt

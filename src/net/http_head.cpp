@@ -1,106 +1,186 @@
 #include "tideover/net/http_head.hpp"
 
-#include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
 #include <cstring>
-#include <limits>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace tideover::net {
 namespace {
 
-namespace http = boost::beast::http;
-using boost::beast::error_code;
+/// tchar of RFC 9110 §5.6.2.
+constexpr std::array<bool, 256> make_token_table() {
+  std::array<bool, 256> table{};
+  for (char const c : std::string_view("!#$%&'*+-.^_`|~0123456789"
+                                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+constexpr auto token_table = make_token_table();
+bool is_token(char c) { return token_table[static_cast<unsigned char>(c)]; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\t'; }
 
-std::string_view view_of(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
-/// Beast's parser with its containers left out: it checks every byte, we keep views.
-template <bool IsRequest>
-class head_parser final : public http::basic_parser<IsRequest> {
- public:
-  using head_type = std::conditional_t<IsRequest, request_head, response_head>;
-
-  head_parser(std::string_view bytes, head_type& out) : bytes_(bytes), out_(out) {
-    // The caller bounded the head, and the body is none of this parser's business.
-    this->header_limit(std::numeric_limits<std::uint32_t>::max());
-    this->body_limit(boost::none);
-    this->skip(true);
+/// The first byte that cannot stand in a field value (RFC 9110 §5.5: controls but HTAB). Heads end with a line feed, so
+/// there always is one before `end`.
+const char* find_control(const char* at, const char* end) {
+#if defined(__SSE2__)
+  auto const largest = _mm_set1_epi8(0x1f);
+  auto const tab = _mm_set1_epi8('\t');
+  auto const del = _mm_set1_epi8(0x7f);
+  while (end - at >= 16) {
+    auto const bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    auto const low = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), _mm_cmpeq_epi8(_mm_min_epu8(bytes, largest), bytes));
+    auto const found = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, del)));
+    if (found != 0) return at + __builtin_ctz(static_cast<unsigned>(found));
+    at += 16;
   }
+#endif
+  while (at < end && (static_cast<unsigned char>(*at) >= 0x20 ? *at != 0x7f : *at == '\t')) ++at;
+  return at;
+}
 
-  bool too_many_fields() const { return too_many_fields_; }
-
- private:
-  static constexpr std::size_t most_fields = IsRequest ? max_request_fields : max_response_fields;
-
-  bool inside(boost::beast::string_view text) const {
-    return text.data() >= bytes_.data() && text.data() + text.size() <= bytes_.data() + bytes_.size();
-  }
-
-  static std::string_view between(boost::beast::string_view name, boost::beast::string_view value) {
-    return {name.data() + name.size(), static_cast<std::size_t>(value.data() - name.data()) - name.size()};
-  }
-
-  void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
-                       error_code&) override {
-    if constexpr (IsRequest) {
-      out_.method = view_of(method);
-      out_.target = view_of(target);
-      out_.version = static_cast<unsigned>(version);
-    }
-  }
-  void on_response_impl(int code, boost::beast::string_view reason, int version, error_code&) override {
-    if constexpr (!IsRequest) {
-      out_.status = static_cast<unsigned>(code);
-      out_.reason_phrase = inside(reason) ? view_of(reason) : std::string_view{};
-      out_.version = static_cast<unsigned>(version);
-    }
-  }
-  void on_field_impl(http::field id, boost::beast::string_view name, boost::beast::string_view value,
-                     error_code& ec) override {
-    if (out_.fields.list.size() == most_fields) {
-      too_many_fields_ = true;
-      ec = http::error::header_limit;
-      return;
-    }
-    // Beast joins folded lines in a buffer of its own that dies with the call, so such a value must not be kept; where
-    // nothing but the fold precedes the value, it skips over the line end.
-    if (!inside(value) || between(name, value).find('\n') != std::string_view::npos) out_.has_line_folding = true;
-    out_.fields.list.push_back({id, view_of(name), inside(value) ? view_of(value) : std::string_view{}});
-  }
-  void on_header_impl(error_code&) override {}
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}
-  std::size_t on_body_impl(boost::beast::string_view, error_code&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view, error_code&) override { return 0; }
-  void on_finish_impl(error_code&) override {}
-
-  std::string_view bytes_;
-  head_type& out_;
-  bool too_many_fields_ = false;
+struct known_field {
+  std::string_view name;  // lower case
+  field_id id = field_id::unknown;
 };
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// The fields that some rule of ours asks for, and those that nearly every message has.
+constexpr known_field known_fields[] = {
+    {"accept", field_id::accept},
+    {"accept-encoding", field_id::accept_encoding},
+    {"accept-language", field_id::accept_language},
+    {"access-control-allow-credentials", field_id::access_control_allow_credentials},
+    {"access-control-allow-headers", field_id::access_control_allow_headers},
+    {"access-control-allow-methods", field_id::access_control_allow_methods},
+    {"access-control-allow-origin", field_id::access_control_allow_origin},
+    {"access-control-expose-headers", field_id::access_control_expose_headers},
+    {"access-control-max-age", field_id::access_control_max_age},
+    {"alt-svc", field_id::alt_svc},
+    {"authorization", field_id::authorization},
+    {"cache-control", field_id::cache_control},
+    {"close", field_id::close},
+    {"connection", field_id::connection},
+    {"content-encoding", field_id::content_encoding},
+    {"content-length", field_id::content_length},
+    {"content-md5", field_id::content_md5},
+    {"content-type", field_id::content_type},
+    {"cookie", field_id::cookie},
+    {"cookie2", field_id::cookie2},
+    {"date", field_id::date},
+    {"digest", field_id::digest},
+    {"expect", field_id::expect},
+    {"forwarded", field_id::forwarded},
+    {"host", field_id::host},
+    {"http2-settings", field_id::http2_settings},
+    {"keep-alive", field_id::keep_alive},
+    {"origin", field_id::origin},
+    {"proxy-authenticate", field_id::proxy_authenticate},
+    {"proxy-authentication-info", field_id::proxy_authentication_info},
+    {"proxy-authorization", field_id::proxy_authorization},
+    {"proxy-connection", field_id::proxy_connection},
+    {"proxy-features", field_id::proxy_features},
+    {"proxy-instruction", field_id::proxy_instruction},
+    {"referer", field_id::referer},
+    {"retry-after", field_id::retry_after},
+    {"sec-fetch-dest", field_id::sec_fetch_dest},
+    {"sec-fetch-mode", field_id::sec_fetch_mode},
+    {"sec-fetch-site", field_id::sec_fetch_site},
+    {"sec-fetch-user", field_id::sec_fetch_user},
+    {"sec-websocket-accept", field_id::sec_websocket_accept},
+    {"sec-websocket-extensions", field_id::sec_websocket_extensions},
+    {"sec-websocket-key", field_id::sec_websocket_key},
+    {"sec-websocket-protocol", field_id::sec_websocket_protocol},
+    {"sec-websocket-version", field_id::sec_websocket_version},
+    {"server", field_id::server},
+    {"set-cookie", field_id::set_cookie},
+    {"set-cookie2", field_id::set_cookie2},
+    {"strict-transport-security", field_id::strict_transport_security},
+    {"te", field_id::te},
+    {"trailer", field_id::trailer},
+    {"transfer-encoding", field_id::transfer_encoding},
+    {"upgrade", field_id::upgrade},
+    {"user-agent", field_id::user_agent},
+    {"vary", field_id::vary},
+    {"via", field_id::via},
+};
 
-/// Does the text begin with an HTTP version that is well-formed and neither 1.0 nor 1.1?
-bool foreign_version(std::string_view text) {
-  return text.size() >= 8 && text.substr(0, 5) == "HTTP/" && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]) &&
-         !(text[5] == '1' && (text[7] == '0' || text[7] == '1'));
+constexpr std::size_t field_slots = 256;
+
+/// Length, first and middle letter tell nearly all of them apart; letters are compared without case.
+constexpr std::size_t slot_of(std::string_view name) {
+  auto const letter = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(name[i]) | 0x20);
+  };
+  return (name.size() * 31 + letter(0) * 7 + letter(name.size() / 2) * 3 + letter(name.size() - 1)) % field_slots;
 }
 
-/// Only when the rest of the request line is as it should be does a foreign version earn its 505.
-bool request_line_has_foreign_version(std::string_view bytes) {
-  auto const line = bytes.substr(0, bytes.find("\r\n"));
-  auto const space = line.rfind(' ');
-  if (space == std::string_view::npos) return false;
-  auto const version = line.substr(space + 1);
-  return version.size() == 8 && foreign_version(version);
+/// Open addressing, made at compile time.
+constexpr std::array<known_field, field_slots> make_field_table() {
+  std::array<known_field, field_slots> table{};
+  for (const auto& field : known_fields) {
+    auto slot = slot_of(field.name);
+    while (!table[slot].name.empty()) slot = (slot + 1) % field_slots;
+    table[slot] = field;
+  }
+  return table;
+}
+constexpr auto field_table = make_field_table();
+
+/// `name` holds token characters only, of which none but a letter becomes a letter by setting 0x20.
+bool same_name(std::string_view name, std::string_view lower) {
+  if (name.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i)
+    if ((name[i] | 0x20) != lower[i]) return false;
+  return true;
 }
 
-/// `HTTP/1.1 200` without the space that RFC 9112 §4 asks for: seen from small servers, harmless, unknown to Beast.
-bool status_line_ends_after_code(std::string_view bytes) {
-  return bytes.size() >= 14 && bytes[12] == '\r' && bytes[13] == '\n' && bytes[8] == ' ' && is_digit(bytes[11]);
+field_id id_of(std::string_view name) {
+  for (auto slot = slot_of(name); !field_table[slot].name.empty(); slot = (slot + 1) % field_slots)
+    if (same_name(name, field_table[slot].name)) return field_table[slot].id;
+  return field_id::unknown;
+}
+
+/// One pass over the lines behind the start line, the empty line included, which must be the end.
+head_status parse_fields(const char* at, const char* end, std::size_t most, header_fields& fields, bool& folded) {
+  for (;;) {
+    if (at == end) return head_status::bad_request;
+    if (*at == '\r') return end - at == 2 && at[1] == '\n' ? head_status::ok : head_status::bad_request;
+    bool const continues = is_space(*at);
+    if (continues) {
+      // obs-fold (RFC 9112 §5.2): the value is not kept, whoever judges the head refuses it.
+      if (fields.list.empty()) return head_status::bad_request;
+      folded = true;
+      fields.list.back().value = {};
+    } else {
+      const char* const name = at;
+      while (is_token(*at)) ++at;  // ends: a line feed is no token
+      if (at == name || *at != ':') return head_status::bad_request;
+      if (fields.list.size() == most) return head_status::fields_too_large;
+      std::string_view const text(name, static_cast<std::size_t>(at - name));
+      fields.list.push_back({id_of(text), text, {}});
+      ++at;
+    }
+    while (at < end && is_space(*at)) ++at;
+    const char* const value = at;
+    at = find_control(at, end);
+    if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return head_status::bad_request;
+    const char* last = at;
+    while (last > value && is_space(last[-1])) --last;
+    if (!continues) fields.list.back().value = {value, static_cast<std::size_t>(last - value)};
+    at += 2;
+  }
+}
+
+/// `HTTP/1.1` and 1.0 are ours; another well-formed version earns a 505.
+head_status parse_version(std::string_view text, unsigned& version) {
+  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !is_digit(text[5]) || text[6] != '.' || !is_digit(text[7]))
+    return head_status::bad_request;
+  if (text[5] != '1' || text[7] > '1') return head_status::version_not_supported;
+  version = text[7] == '1' ? 11 : 10;
+  return head_status::ok;
 }
 
 }  // namespace
@@ -128,43 +208,49 @@ head_status status_of_oversize(std::string_view buffer) {
 head_status parse_request_head(std::string_view bytes, request_head& out) {
   out.fields.list.clear();
   out.size_bytes = bytes.size();
-  if (bytes.substr(0, 2) == "\r\n") bytes.remove_prefix(2);
   out.has_line_folding = false;
+  if (bytes.substr(0, 2) == "\r\n") bytes.remove_prefix(2);
+  if (bytes.empty() || bytes.back() != '\n') return head_status::bad_request;  // what the loops below rely on
 
-  head_parser<true> parser(bytes, out);
-  error_code ec;
-  auto const used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
-  if (parser.too_many_fields()) return head_status::fields_too_large;
-  if (ec == http::error::bad_version && request_line_has_foreign_version(bytes))
-    return head_status::version_not_supported;
-  if (ec || !parser.is_header_done() || used != bytes.size()) return head_status::bad_request;
-  if (out.target.size() > max_target_bytes) return head_status::target_too_long;
-  return head_status::ok;
+  const char* const end = bytes.data() + bytes.size();
+  const char* at = bytes.data();
+  while (is_token(*at)) ++at;
+  if (at == bytes.data() || *at != ' ') return head_status::bad_request;
+  out.method = {bytes.data(), static_cast<std::size_t>(at - bytes.data())};
+  const char* const target = ++at;
+  while (static_cast<unsigned char>(*at) > 0x20 && *at != 0x7f) ++at;
+  if (at == target || *at != ' ') return head_status::bad_request;
+  out.target = {target, static_cast<std::size_t>(at - target)};
+  ++at;
+  if (end - at < 10 || at[8] != '\r' || at[9] != '\n') return head_status::bad_request;
+  auto const version = parse_version({at, 8}, out.version);
+  if (version != head_status::ok) return version;
+  auto const fields = parse_fields(at + 10, end, max_request_fields, out.fields, out.has_line_folding);
+  if (fields != head_status::ok) return fields;
+  return out.target.size() > max_target_bytes ? head_status::target_too_long : head_status::ok;
 }
 
 head_status parse_response_head(std::string_view bytes, response_head& out) {
   out.fields.list.clear();
   out.size_bytes = bytes.size();
   out.has_line_folding = false;
+  if (bytes.size() < 14 || bytes.back() != '\n') return head_status::bad_request;
 
-  head_parser<false> parser(bytes, out);
-  error_code ec;
-  std::string_view rest = bytes;
-  if (status_line_ends_after_code(bytes)) {
-    // Beast gets the line it would like to see; after it the parser waits for fields and takes them from the original.
-    std::array<char, 15> line;
-    std::copy_n(bytes.data(), 12, line.data());
-    std::copy_n(" \r\n", 3, line.data() + 12);
-    parser.put(boost::asio::const_buffer(line.data(), line.size()), ec);
-    if (ec != http::error::need_more) return head_status::bad_request;
-    rest.remove_prefix(14);
-    ec = {};
-  }
-  auto const used = parser.put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
-  if (parser.too_many_fields()) return head_status::fields_too_large;
-  if (ec == http::error::bad_version && foreign_version(bytes)) return head_status::version_not_supported;
-  if (ec || !parser.is_header_done() || used != rest.size()) return head_status::bad_request;
-  return head_status::ok;
+  const char* const end = bytes.data() + bytes.size();
+  auto const version = parse_version(bytes.substr(0, 8), out.version);
+  if (version != head_status::ok) return version;
+  const char* at = bytes.data() + 8;
+  if (at[0] != ' ' || !is_digit(at[1]) || !is_digit(at[2]) || !is_digit(at[3])) return head_status::bad_request;
+  out.status = static_cast<unsigned>((at[1] - '0') * 100 + (at[2] - '0') * 10 + (at[3] - '0'));
+  at += 4;
+  // The space before a reason phrase belongs there even if the phrase is empty (RFC 9112 §4); small servers forget it.
+  if (*at != ' ' && *at != '\r') return head_status::bad_request;
+  if (*at == ' ') ++at;
+  const char* const reason = at;
+  at = find_control(at, end);
+  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return head_status::bad_request;
+  out.reason_phrase = {reason, static_cast<std::size_t>(at - reason)};
+  return parse_fields(at + 2, end, max_response_fields, out.fields, out.has_line_folding);
 }
 
 }  // namespace tideover::net

@@ -17,10 +17,6 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && iequals(text.substr(text.size() - end.size()), end);
 }
 
-/// Names that Ollama forwards to ollama.com (OL §13). Wider than its own rule on purpose: a wrong refusal costs a
-/// model, a wrong pass costs a promise.
-bool names_remote(std::string_view name) { return ends_with(name, ":cloud") || ends_with(name, "-cloud"); }
-
 std::string_view without_latest(std::string_view name) {
   constexpr std::string_view latest = ":latest";
   return ends_with(name, latest) ? name.substr(0, name.size() - latest.size()) : name;
@@ -102,6 +98,9 @@ model_choice choose_installed(const model_need& need, const local_catalog& catal
 }
 
 }  // namespace
+
+// Wider than Ollama's own rule on purpose: a wrong refusal costs a model, a wrong pass costs a promise.
+bool names_remote(std::string_view name) { return ends_with(name, ":cloud") || ends_with(name, "-cloud"); }
 
 bool glob_matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;

@@ -264,7 +264,7 @@ net::task<void> exchange::take_stream(attempt& a, std::uint16_t upstream) {
   std::size_t inspected = 0;
   using state = adapt::stream_inspector::state;
 
-  for (bool ended = false;;) {
+  for (;;) {
     auto const next = a.next_payload();
     if (next.what == net::io_result::kind::ok) {
       if (!held.append(next.payload)) {
@@ -294,7 +294,12 @@ net::task<void> exchange::take_stream(attempt& a, std::uint16_t upstream) {
       if (settled(step)) co_return;
       continue;
     }
-    ended = next.what == net::io_result::kind::eof;
+    bool const ended = next.what == net::io_result::kind::eof;
+    if (ended && inspector.said_nothing()) {
+      attempt_failed(upstream, make_failure(reason::empty, phase::await_content, status, "the stream said nothing"));
+      co_return;
+    }
+    if (ended && inspector.finish_reason_seen()) break;  // silent but for its finish: tokens were spent, it is complete
     attempt_failed(upstream, make_failure(reason::malformed, phase::await_content, status,
                                           ended ? "the stream ended before it said anything usable"
                                                 : "the stream broke off before it said anything usable"));
@@ -302,8 +307,7 @@ net::task<void> exchange::take_stream(attempt& a, std::uint16_t upstream) {
   }
 
   if (inspector.current() == state::failed) {
-    adapt::error_facts const said{true, std::string(inspector.error_type()), std::string(inspector.error_code()),
-                                  std::string(inspector.error_message())};
+    auto const said = inspector.error();
     auto const why = adapt::judge_error_in_200(said);
     if (why) {
       attempt_failed(upstream, make_failure(*why, phase::await_content, status,

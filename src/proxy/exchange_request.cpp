@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "tideover/adapt/chunked.hpp"
+#include "tideover/adapt/ollama/native_request.hpp"
+#include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -20,6 +22,12 @@ adapt::own_error refusal(int status, std::string_view code, std::string message)
   return {status, std::string(code), std::move(message), {}};
 }
 
+/// Ollama forwards some models to ollama.com by their names; through this door nothing leaves the house.
+bool leaves_the_house(std::string_view body) {
+  auto const models = adapt::ollama::named_models(body);
+  return std::any_of(models.begin(), models.end(), policy::names_remote);
+}
+
 std::string_view moved(std::string_view view, const char* from, const char* to) {
   return view.data() ? std::string_view(to + (view.data() - from), view.size()) : view;
 }
@@ -32,6 +40,8 @@ std::optional<adapt::own_error> exchange::admit() {
   if (!adapt::host_allowed(head_.fields.value_of(field_id::host), home_.shared().hosts))
     return refusal(421, "host_not_allowed",
                    "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
+  if (!adapt::origin_allowed(head_.fields))
+    return refusal(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
   route_ = policy::find_route(head_, configuration());
   if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, home_.shared().hosts))
     return refusal(421, "host_not_allowed", "Tideover is no general proxy: this authority is not served here.");
@@ -218,6 +228,11 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     body_unread_ = true;  // until the pump has taken all of it
     co_await stream_through();
   } else {
+    if (route_.what == endpoint::ollama_native && leaves_the_house(body_)) {
+      co_await reply_error(refusal(403, "cloud_model_refused",
+                                   "This model runs at ollama.com; only models on this machine are served here."));
+      co_return then_;
+    }
     if (is_judged(route_.what)) {
       facts_ = adapt::scan_request(route_.what, body_);
       record_.model_requested = facts_.model;

@@ -51,4 +51,7 @@ model_choice choose_model(const model_need& need, const std::vector<config::mode
 
 bool glob_matches(std::string_view pattern, std::string_view text);
 
+/// Does Ollama send this model's prompts to ollama.com (`x:cloud`, `x:480b-cloud`)? Then it is never local (OL §13).
+bool names_remote(std::string_view name);
+
 }  // namespace tideover::policy

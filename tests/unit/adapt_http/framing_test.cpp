@@ -414,6 +414,22 @@ TEST(HostRules, LetInWhatNoWebPageCanPointAtUs) {
   EXPECT_TRUE(host_allowed("localhost:65535", rules));
 }
 
+TEST(OriginRules, PagesOfThisHostMayCallAndForeignOnesMayNot) {
+  auto const allowed = [](std::vector<std::string> origins) {
+    header_fields fields;
+    fields.list.push_back({field_id::host, "Host", "127.0.0.1:6837"});
+    for (const auto& o : origins) fields.list.push_back({field_id::origin, "Origin", o});
+    return origin_allowed(fields);
+  };
+  EXPECT_TRUE(allowed({}));
+  EXPECT_TRUE(allowed({"http://127.0.0.1:6837"}));
+  EXPECT_TRUE(allowed({"https://127.0.0.1:6837"}));
+  for (const char* foreign : {"http://evil.test", "null", "", "http://", "http://127.0.0.1", "http://127.0.0.1:6838",
+                              "http://127.0.0.1:6837.evil.test", "127.0.0.1:6837", "file://127.0.0.1:6837"})
+    EXPECT_FALSE(allowed({foreign})) << foreign;
+  EXPECT_FALSE(allowed({"http://127.0.0.1:6837", "http://127.0.0.1:6837"}));
+}
+
 TEST(HostRules, AnUnnamedMachineOpensNothing) {
   host_rules const rules{.machine_name = "", .configured = {"", "."}};
   EXPECT_FALSE(host_allowed("", rules));

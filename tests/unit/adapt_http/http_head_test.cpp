@@ -116,7 +116,7 @@ TEST(RequestHead, FoldedLinesAreSeenAndTheirValuesNotKept) {
   EXPECT_FALSE(head.has_line_folding);
 }
 
-TEST(RequestHead, ShowsTheFramingFieldsThatBeastWouldAccept) {
+TEST(RequestHead, ShowsEveryFramingFieldToTheJudge) {
   struct row {
     const char* fields;
     std::size_t lengths;
@@ -172,12 +172,7 @@ TEST(RequestHead, RefusesWhatIsNotHttp) {
       {"delete in a value", after_host("A: b\x7f\r\n"), head_status::bad_request},
       {"non-ASCII name", after_host("\xc3\xa4: b\r\n"), head_status::bad_request},
       {"space before the first field", "GET / HTTP/1.1\r\n Host: a\r\n\r\n", head_status::bad_request},
-      {"different lengths", after_host("Content-Length: 5\r\nContent-Length: 6\r\n"), head_status::bad_request},
-      {"length with a sign", after_host("Content-Length: +5\r\n"), head_status::bad_request},
-      {"length of 2^64", after_host("Content-Length: 18446744073709551616\r\n"), head_status::bad_request},
-      {"length and coding", after_host("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
-       head_status::bad_request},
-      {"huge length is not the parser's to judge", after_host("Content-Length: 999999999999\r\n"), head_status::ok},
+      {"lengths are the judge's", after_host("Content-Length: 5\r\nContent-Length: +6\r\n"), head_status::ok},
   };
   for (const auto& c : cases) {
     request_head head;
@@ -252,14 +247,13 @@ TEST(ResponseHead, RefusesWhatIsNotHttp) {
       {"status 099 is for the judge", "HTTP/1.1 099 Odd\r\n\r\n", head_status::ok},
       {"HTTP/2.0", "HTTP/2.0 200 OK\r\n\r\n", head_status::version_not_supported},
       {"HTTP/1.2", "HTTP/1.2 200 OK\r\n\r\n", head_status::version_not_supported},
-      {"HTTP/1.2 without a phrase", "HTTP/1.2 200\r\nA: b\r\n\r\n", head_status::bad_request},
+      {"HTTP/1.2 without a phrase", "HTTP/1.2 200\r\nA: b\r\n\r\n", head_status::version_not_supported},
       {"empty line before", "\r\nHTTP/1.1 200 OK\r\n\r\n", head_status::bad_request},
       {"bare LF", "HTTP/1.1 200 OK\nA: b\n\n", head_status::bad_request},
       {"bare LF without a phrase", "HTTP/1.1 200\nA: b\n\n", head_status::bad_request},
       {"NUL in the phrase", "HTTP/1.1 200 O\0K\r\n\r\n"s, head_status::bad_request},
       {"CR in the phrase", "HTTP/1.1 200 O\rK\r\n\r\n", head_status::bad_request},
-      {"different lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-       head_status::bad_request},
+      {"lengths are the judge's", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", head_status::ok},
   };
   for (const auto& c : cases) {
     response_head head;
