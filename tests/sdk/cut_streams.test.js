@@ -12,9 +12,10 @@ const codeOf = (problem) => problem.error?.error?.details?.error_code ?? problem
 
 async function raisesInMidStream(world, call, who, code) {
   const seen = [];
-  await assert.rejects(call.ask(world, question, { seen }), (problem) => {
+  const errors = [];
+  await assert.rejects(call.ask(world, question, { seen, errors }), (problem) => {
     assert.ok(problem instanceof Error || (call.name === "openai responses.stream" && problem.type === "error"), String(problem));
-    if (code) assert.equal(codeOf(problem), code);
+    if (code) assert.equal(codeOf(errors[0] ?? problem), code);
     return true;
   });
   const said = seen.join("");

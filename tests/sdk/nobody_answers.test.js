@@ -107,12 +107,12 @@ worldTest("a request that refers to state at the cloud is not answered by a mode
   assert.equal(world.ollama.generations.length, 0);
 });
 
-worldTest("embeddings of another model are refused rather than mixed into an index", { cloud: { behaviour: "error_503" } }, async (world) => {
+worldTest("embeddings of another model are refused rather than mixed into an index", { cloud: { behaviour: "refuse" } }, async (world) => {
   const problem = await errorOf(world.openai.embeddings.create({ model: "text-embedding-3-small", input: "tide" }));
   assert.ok(problem instanceof OpenAI.APIError);
   assert.equal(problem.status, 503);
   assert.equal(problem.code, "no_same_embedding_model");
-  await assertAskedOnce(world, { tier: "none", reason: "server_error", error: "no_same_embedding_model" });
+  await assertAskedOnce(world, { tier: "none", reason: "connect", error: "no_same_embedding_model" });
   assert.ok(world.ollama.requests.every((request) => !request.path.includes("embed")), "Ollama was not asked for vectors");
 });
 

@@ -2,10 +2,21 @@
 #   cmake -DTIDEOVER_BIN=… -P run.cmake
 set(folder ${CMAKE_CURRENT_LIST_DIR})
 find_program(node NAMES node nodejs)
-if(NOT node OR NOT EXISTS ${folder}/node_modules/.package-lock.json)
-  message(FATAL_ERROR "The vendors' SDKs are not installed in tests/sdk. Run scripts/setup (or: cd tests/sdk && npm ci).")
+if(NOT node)
+  message(FATAL_ERROR "The SDK tests need Node.js 18 or newer, and there is none in PATH. Run scripts/setup.")
 endif()
-file(GLOB tests ${folder}/*.test.mjs)
+execute_process(COMMAND ${node} --version OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REGEX REPLACE "^v" "" version "${version}")
+if(version VERSION_LESS 18)
+  message(FATAL_ERROR "The SDK tests need Node.js 18 or newer, and ${node} is ${version}. Run scripts/setup.")
+endif()
+# npm writes this file last: it is there after a complete install only, and an older one is of other versions.
+set(installed ${folder}/node_modules/.package-lock.json)
+if(NOT EXISTS ${installed} OR ${folder}/package-lock.json IS_NEWER_THAN ${installed})
+  message(FATAL_ERROR "The vendors' SDKs are not installed in tests/sdk, or not in the versions of its "
+                      "package-lock.json. Run scripts/setup (or: cd tests/sdk && npm ci).")
+endif()
+file(GLOB tests ${folder}/*.test.js ${folder}/*.test.mjs)
 # The environment of whoever runs the tests may name base URLs and keys that the SDKs would pick up.
 execute_process(
   COMMAND ${CMAKE_COMMAND} -E env --unset=OPENAI_BASE_URL --unset=OPENAI_API_KEY --unset=OPENAI_ORG_ID

@@ -15,7 +15,7 @@ process.on("exit", () => {
 
 function binary() {
   const path = process.env.TIDEOVER_BIN;
-  if (!path) throw new Error("TIDEOVER_BIN is not set (fix: run these tests with `ctest -R sdk`, or TIDEOVER_BIN=build/dev/src/app/tideover tests/sdk/run)");
+  if (!path) throw new Error("TIDEOVER_BIN is not set (fix: run these tests with `ctest --preset integration -R sdk`, or let it name the program)");
   if (!existsSync(path)) throw new Error(`TIDEOVER_BIN names no file: ${path} (fix: build the target tideover)`);
   return path;
 }

@@ -1,5 +1,6 @@
 // The ways in which apps ask: each call of an SDK with how its answer is read. `ask` resolves with
-// { text, model, finish, usage, headers } and rejects as the SDK rejects; `seen` collects what a stream said so far.
+// { text, model, finish, usage, headers } and rejects as the SDK rejects. `seen` collects what a stream said so
+// far, `errors` the error events that an SDK does not raise.
 import { claudeModel, cloudModel } from "./words.js";
 
 const chatMessages = (asked, told) => [...(told ? [{ role: "developer", content: told }] : []), { role: "user", content: asked }];
@@ -56,12 +57,13 @@ async function responses({ openai }, asked, { told, options } = {}) {
   return { text: data.output_text, model: data.model, finish: data.status, usage: data.usage.output_tokens, headers: response.headers };
 }
 
-async function responsesStream({ openai }, asked, { told, options, seen = [] } = {}) {
+async function responsesStream({ openai }, asked, { told, options, seen = [], errors = [] } = {}) {
   const call = openai.responses.create({ model: cloudModel, input: asked, instructions: told, stream: true }, options);
   const { data, response } = await call.withResponse();
   const read = { headers: response.headers };
   for await (const event of data) {
     if (event.type === "response.output_text.delta") seen.push(event.delta);
+    if (event.type === "error") errors.push(event); // the SDK hands it over like any other event
     if (event.type === "response.completed") Object.assign(read, { model: event.response.model, finish: event.response.status, usage: event.response.usage.output_tokens });
   }
   return { ...read, text: seen.join("") };
