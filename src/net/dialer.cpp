@@ -45,6 +45,7 @@ task<dial_result> connect_one(event_loop& loop, socket_address address, time_poi
   // Registered only now: a socket that is not connecting yet would report a hangup.
   auto connection = std::make_unique<stream>(loop.reactions(), fd);
   if (code != 0) {
+    connection->source().clear(readable | writable);
     auto const how =
         co_await loop.reactions().wait(deadline, on(connection->source(), writable | hangup), on(also, hangup));
     if (how == woken::cancelled || (also && also->is(hangup))) {

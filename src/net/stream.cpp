@@ -12,6 +12,8 @@
 namespace tideover::net {
 
 stream::stream(reactor& loop, int fd) : loop_(loop), fd_(fd) {
+  // A try costs no more than asking whether one is worth it; the reactor will tell what is not so.
+  source_.assume(readable | writable);
   try {
     loop_.add(fd_, source_);
   } catch (...) {
@@ -43,6 +45,7 @@ io_result stream::try_read(char* into, std::size_t size) {
     if (code == 1) return {io_result::kind::ok, 0, got};
     return tls_result(code);
   }
+  if (!source_.is(readable)) return {io_result::kind::again, readable, 0};  // epoll would have told
   ssize_t n;
   do n = ::recv(fd_, into, size, 0);
   while (n < 0 && errno == EINTR);

@@ -17,9 +17,11 @@ constexpr unsigned max_interim_responses = 16;  // 1xx before the answer (faults
 }
 
 attempt::attempt(worker& home, net::stream& caller, std::size_t upstream)
-    : home_(home), caller_(caller), upstream_(upstream), whole_(*home.shared().memory) {}
+    : home_(home), caller_(caller), upstream_(upstream), whole_(*home.shared().memory) {
+  head_.fields = home.borrow_fields();
+}
 
-attempt::~attempt() = default;
+attempt::~attempt() { home_.return_fields(std::move(head_.fields)); }
 
 attempt_end attempt::fail(reason why, phase at, std::string detail, int status) {
   problem_ = {};

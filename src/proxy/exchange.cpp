@@ -66,6 +66,7 @@ exchange::exchange(worker& home, net::stream& down, std::string& left_over)
 
 exchange::~exchange() {
   if (!finished_) finish(head_sent_ ? outcome::cut : outcome::failed);
+  home_.return_fields(std::move(head_.fields));
 }
 
 void exchange::finish(outcome how) {

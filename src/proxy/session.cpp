@@ -118,6 +118,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ss
     {
       exchange x(home, *caller, carry);
       request_head head;
+      head.fields = home.borrow_fields();
       if (unreadable == 0 && head_bytes > limits.request_head) unreadable = 431;
       if (unreadable == 0) {
         auto const parsed = net::parse_request_head({scratch, head_bytes}, head);

@@ -20,6 +20,7 @@ using net::woken;
 
 namespace {
 constexpr std::size_t scratch_bytes = 64u << 10;
+constexpr std::size_t max_spare_fields = 16;
 constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
 // A spare is kept while traffic is this fresh, and not tried again for as long after it failed: in an outage the
 // exchanges find out what there is to know.
@@ -62,6 +63,23 @@ void worker::run() {
 std::string worker::next_request_id() {
   auto const now = std::chrono::system_clock::now().time_since_epoch();
   return ids_.next(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
+}
+
+header_fields worker::borrow_fields() {
+  if (spare_fields_.empty()) {
+    header_fields fresh;
+    fresh.list.reserve(16);
+    return fresh;
+  }
+  auto fields = std::move(spare_fields_.back());
+  spare_fields_.pop_back();
+  return fields;
+}
+
+void worker::return_fields(header_fields&& fields) {
+  if (spare_fields_.size() >= max_spare_fields || fields.list.capacity() == 0) return;
+  fields.list.clear();
+  spare_fields_.push_back(std::move(fields));
 }
 
 void worker::session_ended() {

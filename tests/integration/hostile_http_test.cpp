@@ -76,6 +76,8 @@ std::vector<hostile_row> hostile_rows() {
       {"a foreign Host with our port", get_with("Host: evil.test:6837\r\n"), {421}},
       {"a Host that looks local", get_with("Host: localhost.evil.test\r\n"), {421}},
       {"a Host that begins like an address", get_with("Host: 127.0.0.1.evil.test\r\n"), {421}},
+      {"a page of another origin", get_with("Host: localhost\r\nOrigin: http://evil.test\r\n"), {403}},
+      {"a page of no origin", get_with("Host: localhost\r\nOrigin: null\r\n"), {403}},
       {"userinfo in Host", get_with("Host: localhost@evil.test\r\n"), {400, 421}},
       {"absolute form for a foreign host",
        "GET http://evil.test/v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n",

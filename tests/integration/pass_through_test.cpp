@@ -46,7 +46,6 @@ TEST(PassThrough, TheCallersOwnFieldsArriveAndWhatIsNotTheCloudsBusinessDoesNot)
           {"X-Stainless-Lang", "python"},
           {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
           {"Accept-Encoding", "gzip, br"},
-          {"Origin", "http://localhost:3000"},
           {"Cookie", "session=1"},
           {"Forwarded", "for=1.2.3.4"},
           {"X-Forwarded-For", "1.2.3.4"},

@@ -33,6 +33,8 @@ class event_source {
 
   bool is(unsigned mask) const { return (state_ & mask) != 0; }
   void clear(unsigned mask) { state_ &= ~mask; }
+  /// Sets flags for a source nobody waits on yet.
+  void assume(unsigned mask) { state_ |= mask; }
   /// Sets flags and makes the waits ready that want them; they run when the reactor gets to them.
   void raise(reactor& loop, unsigned flags);
 

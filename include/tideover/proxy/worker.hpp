@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/core/http_message.hpp"
 #include "tideover/core/ids.hpp"
 #include "tideover/net/connection_pool.hpp"
 #include "tideover/net/event_loop.hpp"
@@ -56,6 +57,9 @@ class worker {
     return head_text_;
   }
   std::string next_request_id();
+  /// Field lists are lent out with their capacity: growing one anew for each head costs more than reading the head.
+  header_fields borrow_fields();
+  void return_fields(header_fields&& fields);
 
   void session_began() { ++sessions_; }
   void session_ended();
@@ -81,6 +85,7 @@ class worker {
   std::unique_ptr<char[]> scratch_;
   std::size_t scratch_size_;
   std::string head_text_;
+  std::vector<header_fields> spare_fields_;
   id_generator ids_;
   std::size_t sessions_ = 0;
   bool draining_ = false;
