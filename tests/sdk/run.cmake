@@ -16,7 +16,7 @@ if(NOT EXISTS ${installed} OR ${folder}/package-lock.json IS_NEWER_THAN ${instal
   message(FATAL_ERROR "The vendors' SDKs are not installed in tests/sdk, or not in the versions of its "
                       "package-lock.json. Run scripts/setup (or: cd tests/sdk && npm ci).")
 endif()
-file(GLOB tests ${folder}/*.test.js ${folder}/*.test.mjs)
+file(GLOB tests ${folder}/*.test.js)
 # The environment of whoever runs the tests may name base URLs and keys that the SDKs would pick up.
 execute_process(
   COMMAND ${CMAKE_COMMAND} -E env --unset=OPENAI_BASE_URL --unset=OPENAI_API_KEY --unset=OPENAI_ORG_ID
