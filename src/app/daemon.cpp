@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "exchange_reporter.hpp"
+#include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/local_catalog.hpp"
@@ -69,7 +70,7 @@ struct daemon::parts {
         log(options.log_descriptor),
         routes(make_routes(*configuration, options)),
         catalog(control, names, first_local(routes)),
-        drain_timer(control.context()) {}
+        drain_timer(host.context()) {}
 
   void bind();
   void listen_for_admin();
@@ -78,7 +79,8 @@ struct daemon::parts {
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
-  net::event_loop control;
+  net::hosted_loop host;
+  net::event_loop& control = host.loop();
   net::resolver names;
   proxy::memory_budget memory;
   std::atomic<std::size_t> connections{0};
@@ -134,13 +136,13 @@ void daemon::parts::listen_for_admin() {
   auto bound = net::listen_on(at.host, at.port, 1);
   addresses.admin = bound.address;
   auto const v6 = bound.address.front() == '[';
-  boost::asio::ip::tcp::acceptor acceptor(
-      control.context(), v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), bound.descriptors.front());
+  boost::asio::ip::tcp::acceptor acceptor(host.context(), v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(),
+                                          bound.descriptors.front());
   ops::admin_answers answers;
   answers.serving = [this] { return !draining.load(); };
   answers.local_known = [this] { return catalog.current()->known && catalog.problem().empty(); };
   answers.metrics = [this] { return metrics_text(); };
-  admin = std::make_unique<ops::admin_server>(control.context(), std::move(acceptor), shared.hosts, std::move(answers));
+  admin = std::make_unique<ops::admin_server>(host.context(), std::move(acceptor), shared.hosts, std::move(answers));
 }
 
 std::string daemon::parts::metrics_text() const {
@@ -194,7 +196,7 @@ void daemon::run() {
     });
   }
   p.control.on_tick = [&p](time_point now) { p.catalog.tick(now); };
-  p.control.run();
+  p.host.run();
   for (auto& t : p.threads) t.join();
   p.threads.clear();
   // The control loop's own coroutines (lookups of the catalog) unwind before what they use goes.

@@ -1,58 +1,74 @@
 #include "tideover/net/event_loop.hpp"
 
-#include <boost/asio/post.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
 
 namespace tideover::net {
 
 bool mailbox::post(std::function<void()> work) {
   std::lock_guard const lock(mutex_);
-  if (!loop_) return false;
-  boost::asio::post(loop_->context_, [loop = loop_, work = std::move(work)] {
-    work();
-    loop->reactor_.run_ready();
-  });
+  if (bell_ < 0) return false;
+  waiting_.push_back(std::move(work));
+  if (waiting_.size() == 1) {
+    std::uint64_t const one = 1;
+    (void)!::write(bell_, &one, sizeof one);  // can only fail when it has been rung already
+  }
   return true;
 }
 
-event_loop::event_loop()
-    : nested_(context_, reactor_.descriptor()), sweep_timer_(context_), inbox_(std::make_shared<mailbox>()) {
-  inbox_->loop_ = this;
+event_loop::event_loop() : inbox_(std::make_shared<mailbox>()) {
+  inbox_->bell_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (inbox_->bell_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  reactor_.add(inbox_->bell_, bell_);
 }
 
 event_loop::~event_loop() {
+  std::lock_guard const lock(inbox_->mutex_);
+  ::close(std::exchange(inbox_->bell_, -1));
+  inbox_->waiting_.clear();
+}
+
+void event_loop::take_posted() {
+  if (!bell_.is(readable)) return;
+  bell_.clear(readable);
+  std::vector<std::function<void()>> posted;
   {
     std::lock_guard const lock(inbox_->mutex_);
-    inbox_->loop_ = nullptr;
+    std::uint64_t rings = 0;
+    (void)!::read(inbox_->bell_, &rings, sizeof rings);
+    posted.swap(inbox_->waiting_);
   }
-  nested_.release();  // the reactor closes it
+  for (auto& work : posted) work();
+  reactor_.run_ready();
+}
+
+void event_loop::turn(std::chrono::milliseconds patience) {
+  reactor_.poll(patience);
+  take_posted();
+}
+
+void event_loop::tick(time_point now) {
+  reactor_.sweep(now);
+  if (on_tick) on_tick(now);
+  reactor_.run_ready();
 }
 
 void event_loop::run() {
-  watch_reactor();
-  tick();
-  context_.run();
-}
-
-void event_loop::stop() { context_.stop(); }
-
-void event_loop::watch_reactor() {
-  nested_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code ec) {
-    if (ec) return;
-    reactor_.poll();
-    watch_reactor();
-  });
-}
-
-void event_loop::tick() {
-  sweep_timer_.expires_after(reactor::sweep_interval);
-  sweep_timer_.async_wait([this](boost::system::error_code ec) {
-    if (ec) return;
-    auto const now = clock::now();
-    reactor_.sweep(now);
-    if (on_tick) on_tick(now);
-    reactor_.run_ready();
-    tick();
-  });
+  auto next = clock::now() + reactor::sweep_interval;
+  while (!stopped_) {
+    auto now = clock::now();
+    if (now >= next) {
+      tick(now);
+      now = clock::now();
+      next = now + reactor::sweep_interval;
+      if (stopped_) break;
+    }
+    turn(std::chrono::ceil<std::chrono::milliseconds>(next - now));
+  }
 }
 
 }  // namespace tideover::net

@@ -88,9 +88,10 @@ void reactor::add(int fd, event_source& source) {
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
-std::size_t reactor::poll() {
+std::size_t reactor::poll(std::chrono::milliseconds patience) {
   std::array<epoll_event, 256> events;
-  int const n = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+  int const n =
+      ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), static_cast<int>(patience.count()));
   if (n <= 0) return 0;
   // First all flags, then all resumptions: a resumed coroutine may destroy a source that a later event names.
   for (int i = 0; i < n; ++i) {

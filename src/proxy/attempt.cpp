@@ -314,6 +314,12 @@ net::task<attempt_end> attempt::read_whole(std::size_t limit_bytes, time_point b
   co_return attempt_end::done;
 }
 
+void attempt::forget_head() {
+  home_.return_fields(std::move(head_.fields));
+  head_ = {};
+  std::string().swap(head_bytes_);
+}
+
 void attempt::settle() {
   if (!connection_) return;
   if (complete_ && framing_.keep_alive && sent_all_ && !odd_)

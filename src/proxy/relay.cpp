@@ -161,6 +161,18 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
   finish(served());
 }
 
+/// Nothing is replayed any more, and a stream may be open for long: what it no longer needs, it does not hold.
+void exchange::forget_request() {
+  block_.release();
+  chunked_body_.release();
+  std::string().swap(replay_body_);
+  std::string().swap(early_body_);
+  home_.return_fields(std::move(head_.fields));
+  head_ = {};
+  route_.path_and_query = route_.path = route_.authority = {};
+  body_ = {};
+}
+
 /// Whole events pass as they came. `held` begins with what was looked at before the commit.
 net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt::stream_inspector& inspector,
                                        adapt::sse_boundary& boundary, byte_buffer& held) {
@@ -180,8 +192,8 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
     held.drop_front(whole);
     boundary.consumed(whole);
   }
-  block_.release();  // nothing is replayed any more
-  chunked_body_.release();
+  forget_request();
+  a.forget_head();
   if (held.empty()) held.release();
 
   failure broken;

@@ -1,5 +1,5 @@
 // Readiness for one worker: an edge-triggered epoll of our own, and waits on several sources with one deadline.
-// Not a thread or a loop: net/worker nests its descriptor in an Asio io_context and calls poll().
+// Not a thread or a loop: net/event_loop calls poll().
 #pragma once
 
 #include <array>
@@ -116,8 +116,8 @@ class reactor {
   wait_operation wait(time_point deadline, wait_for a, wait_for b = {}, wait_for c = {}, wait_for d = {}) {
     return {*this, deadline, a, b, c, d};
   }
-  /// Takes what is ready now and resumes who waited for it. Returns how many events came.
-  std::size_t poll();
+  /// Takes what is ready, waiting at most `patience` for it, and resumes who waited. Returns how many events came.
+  std::size_t poll(std::chrono::milliseconds patience = std::chrono::milliseconds(0));
   /// Resumes whoever became ready outside poll() (signals raised by posted work).
   void run_ready();
   /// Ends waits whose deadline has passed.

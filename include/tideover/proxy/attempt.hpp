@@ -58,6 +58,8 @@ class attempt {
   const failure& problem() const { return problem_; }
   net::stream* connection() { return connection_.get(); }
   bool reused() const { return reused_; }
+  /// After the head has been passed on; framing() stays.
+  void forget_head();
 
   /// Reads the whole answer; body() then holds it. Views into scratch memory: valid until the next wait.
   net::task<attempt_end> read_whole(std::size_t limit_bytes, time_point by);

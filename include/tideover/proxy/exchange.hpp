@@ -88,6 +88,7 @@ class exchange {
   void begin_answer(std::string& text, const attempt& a, std::uint16_t upstream, adapt::body_kind body,
                     std::uint64_t length);
   void commit();
+  void forget_request();
   net::task<bool> flush_to_caller();
   net::task<void> end_cut(std::uint16_t upstream, const failure& what, bool say_so);
   outcome served() const;
