@@ -5,7 +5,9 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -14,6 +16,7 @@
 #include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_server.hpp"
+#include "tideover/ops/cloud_probe.hpp"
 #include "tideover/ops/local_catalog.hpp"
 #include "tideover/proxy/worker.hpp"
 
@@ -70,12 +73,14 @@ struct daemon::parts {
         log(options.log_descriptor),
         routes(make_routes(*configuration, options)),
         catalog(control, names, first_local(routes)),
+        health(*configuration),
         drain_timer(host.context()) {}
 
   void bind();
   void listen_for_admin();
   void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
   void worker_ended();
+  void log_breakers();
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -88,7 +93,9 @@ struct daemon::parts {
   ops::line_format format = ops::line_format::json;
   std::vector<proxy::upstream_route> routes;
   ops::local_catalog_watch catalog;
+  proxy::health_table health;
   proxy::services shared;
+  std::optional<ops::cloud_probe> probe;
   std::vector<std::unique_ptr<exchange_reporter>> reporters;
   std::vector<std::unique_ptr<proxy::worker>> workers;
   std::vector<std::thread> threads;
@@ -119,6 +126,7 @@ void daemon::parts::bind() {
   shared.names = &names;
   shared.memory = &memory;
   shared.local = &catalog;
+  shared.health = &health;
   shared.connections = &connections;
 
   std::random_device entropy;
@@ -128,6 +136,7 @@ void daemon::parts::bind() {
     std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
     workers.push_back(std::make_unique<proxy::worker>(shared, *reporters.back(), std::move(sockets[i]), seed));
   }
+  probe.emplace(control, shared);
   listen_for_admin();
 }
 
@@ -158,9 +167,28 @@ std::string daemon::parts::metrics_text() const {
   if (c.all_by_file) add("all", "file");
   for (const auto& name : c.by_file) add(name, "file");
   bool const local_up = catalog.current()->known && catalog.problem().empty();
-  for (const auto& u : configuration->upstreams)
-    if (u.tier == tier::local) view.upstreams.push_back({u.name, local_up});
+  for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
+    const auto& u = configuration->upstreams[i];
+    if (u.tier == tier::local) {
+      view.upstreams.push_back({u.name, local_up});
+      continue;
+    }
+    // Down is what cannot be reached, and what refuses for now; one model that nobody asks for is neither.
+    auto const state = health.shown_state(i);
+    bool const reachable = health.way_is_clear(i);
+    view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
+    view.breakers.push_back({u.name, state});
+  }
   return registry.render(view);
+}
+
+void daemon::parts::log_breakers() {
+  for (const auto& change : health.take_changes()) {
+    const auto& u = configuration->upstreams[change.upstream];
+    auto const now = std::chrono::system_clock::now().time_since_epoch();
+    log.write(ops::breaker_line(change, u.name, u.title,
+                                std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+  }
 }
 
 void daemon::parts::worker_ended() {
@@ -195,10 +223,15 @@ void daemon::run() {
       p.control.inbox()->post([&p] { p.worker_ended(); });
     });
   }
-  p.control.on_tick = [&p](time_point now) { p.catalog.tick(now); };
+  p.control.on_tick = [&p](time_point now) {
+    p.catalog.tick(now);
+    if (!p.draining) p.probe->tick(now);
+    p.log_breakers();
+  };
   p.host.run();
   for (auto& t : p.threads) t.join();
   p.threads.clear();
+  p.log_breakers();
   // The control loop's own coroutines (lookups of the catalog) unwind before what they use goes.
   p.control.reactions().cancel_everything();
 }

@@ -89,9 +89,24 @@ class checker {
             "several URLs for one upstream are part of the configuration but not supported by this "
             "version: name one");
     for (const auto& where : u.urls) one_url(u, where, path + ".url");
+    one_breaker(u, path + ".breaker");
     const bool any_tls = std::any_of(u.urls.begin(), u.urls.end(), [](const url& w) { return w.tls; });
     if (!any_tls && !(u.tls.ca_file.empty() && u.tls.server_name.empty()))
       error(path + ".tls", "has no effect, because the URL begins with http://: write https:// or remove `tls`");
+  }
+
+  void one_breaker(const upstream& u, const std::string& path) {
+    const auto& b = u.breaker;
+    if (u.tier == tier::local) {
+      if (b != breaker{})
+        error(path, "is for clouds: the local tier is the last resort and is asked always; remove it");
+      return;
+    }
+    if (!(b.failure_ratio > 0 && b.failure_ratio <= 1))
+      error(path + ".failure_ratio", "is a share: write a number above 0 and up to 1, such as 0.5");
+    if (b.open_for > b.open_for_max)
+      error(path + ".open_for", duration_text(b.open_for) + " is longer than open_for_max (" +
+                                    duration_text(b.open_for_max) + "): raise that, or lower this");
   }
 
   void one_url(const upstream& u, const url& where, const std::string& path) {

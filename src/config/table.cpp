@@ -20,6 +20,14 @@ template <duration timeouts::*Field>
 void store_timeout(b& to, const v& x) {
   to.current_upstream->timeouts.*Field = span(x);
 }
+template <duration breaker::*Field>
+void store_pause(b& to, const v& x) {
+  to.current_upstream->breaker.*Field = span(x);
+}
+template <unsigned breaker::*Field>
+void store_count(b& to, const v& x) {
+  to.current_upstream->breaker.*Field = static_cast<unsigned>(std::get<std::int64_t>(x));
+}
 template <duration limits::*Field>
 void store_limit(b& to, const v& x) {
   to.made.limits.*Field = span(x);
@@ -159,6 +167,32 @@ std::vector<key_row> upstream_rows() {
               store_timeout<&timeouts::idle>),
       timeout("upstreams.*.timeouts.total", "10m", "One attempt from start to end (local: 15m).",
               store_timeout<&timeouts::total>),
+      container("upstreams.*.breaker", k::map, "When a failing cloud is left alone, and for how long."),
+      {.path = "upstreams.*.breaker.failures_to_open",
+       .kind = k::integer,
+       .default_text = "3",
+       .description = "Failures in a row that open it.",
+       .store = store_count<&breaker::failures_to_open>,
+       .least = 1,
+       .most = 1'000'000},
+      {.path = "upstreams.*.breaker.failure_ratio",
+       .kind = k::number,
+       .default_text = "0.5",
+       .description = "Share of failures within the window that opens it, above 0 and up to 1.",
+       .store = [](b& to, const v& x) { to.current_upstream->breaker.failure_ratio = std::get<double>(x); }},
+      {.path = "upstreams.*.breaker.min_requests",
+       .kind = k::integer,
+       .default_text = "10",
+       .description = "Requests within the window before the share counts.",
+       .store = store_count<&breaker::min_requests>,
+       .least = 1,
+       .most = 1'000'000},
+      timeout("upstreams.*.breaker.window", "30s", "Time over which the share is taken.",
+              store_pause<&breaker::window>),
+      timeout("upstreams.*.breaker.open_for", "5s", "How long it stays open at first; doubles while that did not help.",
+              store_pause<&breaker::open_for>),
+      timeout("upstreams.*.breaker.open_for_max", "60s", "How long it stays open at most.",
+              store_pause<&breaker::open_for_max>),
       container("upstreams.*.tls", k::map, "How its certificate is checked."),
       {.path = "upstreams.*.tls.ca_file",
        .kind = k::path,
@@ -169,13 +203,6 @@ std::vector<key_row> upstream_rows() {
        .description = "Name to ask for and to find in the certificate; absent: the URL's host.",
        .store = [](b& to, const v& x) { to.current_upstream->tls.server_name = text(x); }},
 
-      later("upstreams.*.breaker", k::map, "When the circuit breaker opens and closes."),
-      later("upstreams.*.breaker.failures_to_open", k::integer, "Failures in a row that open it.", "3"),
-      later("upstreams.*.breaker.failure_ratio", k::number, "Share of failures that opens it.", "0.5"),
-      later("upstreams.*.breaker.min_requests", k::integer, "Requests before the share counts.", "10"),
-      later("upstreams.*.breaker.window", k::span, "Time over which the share is taken.", "30s"),
-      later("upstreams.*.breaker.open_for", k::span, "How long it stays open at first.", "5s"),
-      later("upstreams.*.breaker.open_for_max", k::span, "How long it stays open at most.", "60s"),
       later("upstreams.*.retry", k::map, "More tries at the same cloud."),
       later("upstreams.*.retry.attempts", k::integer, "How many.", "0"),
       later("upstreams.*.retry.max_wait", k::span, "Longest wait before one.", "2s"),

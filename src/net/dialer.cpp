@@ -23,12 +23,19 @@ failure problem(reason why, phase at, std::string detail) {
   return f;
 }
 
+/// What `connect` or `socket` said; what this machine has run out of is not the upstream's fault (faults B6).
+failure connect_problem(int error, std::string_view before) {
+  auto f = problem(reason::connect, phase::connect, std::string(before) + std::strerror(error));
+  f.ours = error == EADDRNOTAVAIL || error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  return f;
+}
+
 /// Connects one address. `deadline` may be shorter than the whole dial's, so that a second address gets its turn.
 task<dial_result> connect_one(event_loop& loop, socket_address address, time_point deadline, event_source* also) {
   dial_result result;
   int const fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    result.problem = problem(reason::connect, phase::connect, std::string("no socket: ") + std::strerror(errno));
+    result.problem = connect_problem(errno, "no socket: ");
     co_return result;
   }
   int const one = 1;
@@ -38,7 +45,7 @@ task<dial_result> connect_one(event_loop& loop, socket_address address, time_poi
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
   int const code = ::connect(fd, address.get(), address.size);
   if (code != 0 && errno != EINPROGRESS) {
-    result.problem = problem(reason::connect, phase::connect, address.to_string() + ": " + std::strerror(errno));
+    result.problem = connect_problem(errno, address.to_string() + ": ");
     ::close(fd);
     co_return result;
   }
@@ -61,7 +68,7 @@ task<dial_result> connect_one(event_loop& loop, socket_address address, time_poi
     socklen_t size = sizeof error;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
-      result.problem = problem(reason::connect, phase::connect, address.to_string() + ": " + std::strerror(error));
+      result.problem = connect_problem(error, address.to_string() + ": ");
       co_return result;
     }
   }

@@ -202,4 +202,34 @@ std::string failover_line(const proxy::exchange_record& record, std::string_view
   return out;
 }
 
+std::string breaker_line(const policy::breaker_change& change, std::string_view upstream, std::string_view title,
+                         std::int64_t unix_microseconds, line_format format) {
+  using state = policy::circuit_breaker::state;
+  if (title.empty()) title = upstream;
+  std::string_view after;
+  switch (change.state) {
+    case state::open: after = " is left alone for a while"; break;
+    case state::half_open: after = " is tried again with one request"; break;
+    case state::closed: after = change.by_probe ? " can be reached again" : " answers again"; break;
+  }
+  bool const warns = change.state == state::open;
+  if (format == line_format::json) {
+    json_line line(unix_microseconds, {title, upstream, change.model});
+    line.token("level", warns ? "warn" : "info").text("msg", {title, after}).token("event", "breaker");
+    line.text("upstream", upstream).token("state", token(change.state)).token("reason", token(change.why));
+    line.text_if_any("model", change.model);
+    return line.end();
+  }
+  auto out = timestamp(unix_microseconds);
+  out += warns ? " WARN  " : " INFO  ";
+  append_visible(out, title);
+  append_visible(out, after);
+  append_pair(out, "upstream", upstream);
+  append_pair(out, "state", token(change.state));
+  append_pair(out, "reason", token(change.why));
+  append_pair(out, "model", change.model);
+  out += '\n';
+  return out;
+}
+
 }  // namespace tideover::ops

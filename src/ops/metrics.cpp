@@ -110,6 +110,13 @@ void append_view(std::vector<MetricFamily>& out, const process_view& view) {
   auto up = family("tideover_upstream_up", "Whether the upstream may be asked", MetricType::Gauge);
   for (const auto& u : view.upstreams) add_gauge(up, {{"upstream", u.name}}, u.up ? 1 : 0);
   out.push_back(std::move(up));
+  auto breakers = family("tideover_breaker_state", "The state of the upstream's circuit breaker is 1, the others are 0",
+                         MetricType::Gauge);
+  using state = policy::circuit_breaker::state;
+  for (const auto& b : view.breakers)
+    for (auto const s : {state::closed, state::half_open, state::open})
+      add_gauge(breakers, {{"upstream", b.upstream}, {"state", std::string(token(s))}}, s == b.state ? 1 : 0);
+  out.push_back(std::move(breakers));
   auto contingency = family("tideover_contingency_active", "Workflows that are kept from the cloud, and who said so",
                             MetricType::Gauge);
   for (const auto& c : view.contingency) add_gauge(contingency, {{"workflow", c.workflow}, {"source", c.source}}, 1);

@@ -4,6 +4,15 @@
 
 namespace tideover::policy {
 
+std::string_view token(circuit_breaker::state state) {
+  switch (state) {
+    case circuit_breaker::state::closed: return "closed";
+    case circuit_breaker::state::open: return "open";
+    case circuit_breaker::state::half_open: return "half_open";
+  }
+  return "closed";
+}
+
 circuit_breaker::state circuit_breaker::current(time_point now) const {
   if (!tripped_) return state::closed;
   return now < open_until_ ? state::open : state::half_open;

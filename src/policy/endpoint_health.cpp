@@ -58,16 +58,33 @@ bool endpoint_health::equal::operator()(const health_key& a, const stored_key& b
 
 endpoint_health::endpoint_health(std::vector<std::optional<breaker_settings>> upstreams, rest_settings rests)
     : settings_(std::move(upstreams)), rests_(rests) {
-  for (const auto& s : settings_) connections_.push_back(s ? std::optional(circuit_breaker(*s)) : std::nullopt);
+  for (const auto& s : settings_) {
+    auto& to = connections_.emplace_back();
+    if (s) to.emplace().to.breaker = circuit_breaker(*s);
+  }
 }
 
 std::optional<reason> endpoint_health::refuses(const health_key& key, time_point now) const {
   if (key.upstream >= connections_.size() || !connections_[key.upstream]) return std::nullopt;
   auto const it = services_.find(key);
   if (it != services_.end() && now < it->second.rests_until) return it->second.rests_for;
-  if (connections_[key.upstream]->refuses(now)) return reason::breaker_open;
-  if (it != services_.end() && it->second.breaker.refuses(now)) return reason::breaker_open;
+  if (connections_[key.upstream]->to.breaker.refuses(now)) return reason::breaker_open;
+  if (it != services_.end() && it->second.of.breaker.refuses(now)) return reason::breaker_open;
   return std::nullopt;
+}
+
+time_point endpoint_health::refused_until(const health_key& key, time_point now) const {
+  if (key.upstream >= connections_.size() || !connections_[key.upstream]) return now;
+  auto until = now;
+  auto const ask = [&](const circuit_breaker& b) {
+    if (b.current(now) == circuit_breaker::state::open) until = std::max(until, b.open_until());
+  };
+  ask(connections_[key.upstream]->to.breaker);
+  if (auto const it = services_.find(key); it != services_.end()) {
+    ask(it->second.of.breaker);
+    until = std::max(until, it->second.rests_until);
+  }
+  return until;
 }
 
 std::optional<endpoint_health::permit> endpoint_health::admit(const health_key& key, time_point now) {
@@ -75,78 +92,144 @@ std::optional<endpoint_health::permit> endpoint_health::admit(const health_key& 
   permit p;
   p.upstream = key.upstream;
   if (key.upstream >= connections_.size() || !connections_[key.upstream]) return p;
-  p.connection = connections_[key.upstream]->admit(now);
-  if (auto* s = follow(key, now)) {
+  auto& way_there = connections_[key.upstream]->to.breaker;
+  p.connection = way_there.admit(now);
+  p.trial = way_there.is_trial(*p.connection);
+  auto* s = follow(key, now);
+  if (s != nullptr) {
     ++s->out;
     p.entry = s->id;
-    p.service = s->breaker.admit(now);
+    p.service = s->of.breaker.admit(now);
+    p.trial = p.trial || s->of.breaker.is_trial(*p.service);
   }
+  note_both(p, s, now);
   return p;
 }
 
 void endpoint_health::committed(const permit& p, time_point now) {
-  if (p.connection && connections_[p.upstream]->is_trial(*p.connection))
-    connections_[p.upstream]->succeeded(*p.connection, now);
-  if (auto* s = find(p); s != nullptr && s->breaker.is_trial(*p.service)) s->breaker.succeeded(*p.service, now);
+  if (p.connection) {
+    auto& way_there = connections_[p.upstream]->to.breaker;
+    if (way_there.is_trial(*p.connection)) way_there.succeeded(*p.connection, now);
+  }
+  auto* s = find(p);
+  if (s != nullptr && s->of.breaker.is_trial(*p.service)) s->of.breaker.succeeded(*p.service, now);
+  note_both(p, s, now);
 }
 
 void endpoint_health::succeeded(const permit& p, time_point now) {
-  if (p.connection) connections_[p.upstream]->succeeded(*p.connection, now);
+  if (p.connection) connections_[p.upstream]->to.breaker.succeeded(*p.connection, now);
   auto* s = find(p);
-  if (s == nullptr) return;
-  s->breaker.succeeded(*p.service, now);
-  if (now >= s->rests_until) s->unhinted_rests = 0;
-  settle(s);
+  if (s != nullptr) {
+    s->of.breaker.succeeded(*p.service, now);
+    if (now >= s->rests_until) s->unhinted_rests = 0;
+    settle(s);
+  }
+  note_both(p, s, now);
+}
+
+void endpoint_health::request_at_fault(const permit& p, time_point now) {
+  if (p.connection) connections_[p.upstream]->to.breaker.succeeded(*p.connection, now);
+  auto* s = find(p);
+  if (s != nullptr) {
+    s->of.breaker.abandoned(*p.service);
+    settle(s);
+  }
+  note_both(p, s, now);
 }
 
 void endpoint_health::failed(const permit& p, const failure& what, time_point now, double jitter) {
+  if (what.ours) return abandoned(p);
   auto const who = rule(what).blame;
   if (p.connection) {
-    auto& way = *connections_[p.upstream];
-    if (who == blame::connection)
-      way.failed(*p.connection, now, jitter);
-    else if (way_works(what))
-      way.succeeded(*p.connection, now);
-    else
-      way.abandoned(*p.connection);
+    auto& there = *connections_[p.upstream];
+    auto& b = there.to.breaker;
+    if (who == blame::connection) {
+      auto const was = b.current(now);
+      auto const until = b.open_until();
+      b.failed(*p.connection, now, jitter);
+      bool const tripped = b.current(now) == circuit_breaker::state::open &&
+                           (was != circuit_breaker::state::open || b.open_until() != until);
+      if (tripped) there.dial_failed = what.at <= phase::tls_handshake;
+    } else if (way_works(what)) {
+      b.succeeded(*p.connection, now);
+    } else {
+      b.abandoned(*p.connection);
+    }
   }
   auto* s = find(p);
-  if (s == nullptr) return;
-  if (who == blame::service)
-    s->breaker.failed(*p.service, now, jitter);
-  else
-    s->breaker.abandoned(*p.service);
-  if (what.why == reason::rate_limited || what.why == reason::quota) rest(*s, what, now);
-  settle(s);
+  if (s != nullptr) {
+    if (who == blame::service)
+      s->of.breaker.failed(*p.service, now, jitter);
+    else
+      s->of.breaker.abandoned(*p.service);
+    if (what.why == reason::rate_limited || what.why == reason::quota) rest(*s, what, now);
+    settle(s);
+  }
+  note_both(p, s, now, what.why);
 }
 
 void endpoint_health::abandoned(const permit& p) {
-  if (p.connection) connections_[p.upstream]->abandoned(*p.connection);
+  if (p.connection) connections_[p.upstream]->to.breaker.abandoned(*p.connection);
   if (auto* s = find(p)) {
-    s->breaker.abandoned(*p.service);
+    s->of.breaker.abandoned(*p.service);
     settle(s);
   }
 }
 
-void endpoint_health::probe_succeeded(std::uint16_t upstream) {
-  if (upstream < connections_.size() && connections_[upstream]) connections_[upstream]->probe_succeeded();
+void endpoint_health::probe_succeeded(std::uint16_t upstream, time_point now) {
+  if (upstream >= connections_.size() || !connections_[upstream] || !connections_[upstream]->dial_failed) return;
+  auto& there = *connections_[upstream];
+  there.to.breaker.probe_succeeded();
+  note(there.to, upstream, {}, now, {}, true);
 }
 
 bool endpoint_health::wants_probe(std::uint16_t upstream, time_point now) const {
-  return connection_state(upstream, now) != circuit_breaker::state::closed;
+  return connection_state(upstream, now) != circuit_breaker::state::closed && connections_[upstream]->dial_failed;
 }
 
 circuit_breaker::state endpoint_health::connection_state(std::uint16_t upstream, time_point now) const {
   if (upstream >= connections_.size() || !connections_[upstream]) return circuit_breaker::state::closed;
-  return connections_[upstream]->current(now);
+  return connections_[upstream]->to.breaker.current(now);
+}
+
+circuit_breaker::state endpoint_health::shown_state(std::uint16_t upstream, time_point now) const {
+  auto shown = connection_state(upstream, now);
+  if (shown != circuit_breaker::state::closed) return shown;
+  for (const auto& [key, s] : services_) {
+    if (key.upstream != upstream) continue;
+    auto const state = s.of.breaker.current(now);
+    if (state == circuit_breaker::state::open) return state;
+    // Half-open without its request is a model that nobody asked for since: no news about the upstream.
+    if (state == circuit_breaker::state::half_open && s.of.breaker.refuses(now)) shown = state;
+  }
+  return shown;
+}
+
+void endpoint_health::note(told_breaker& b, std::uint16_t upstream, std::string_view model, time_point now,
+                           std::optional<reason> why, bool by_probe) {
+  auto const state = b.breaker.current(now);
+  if (state == b.told) return;
+  b.told = state;
+  if (state == circuit_breaker::state::open && why) b.why = *why;
+  if (changes_.size() < most_changes) changes_.push_back({upstream, std::string(model), state, b.why, by_probe});
+}
+
+void endpoint_health::note_both(const permit& p, service* s, time_point now, std::optional<reason> why) {
+  if (p.connection) note(connections_[p.upstream]->to, p.upstream, {}, now, why);
+  if (s != nullptr) note(s->of, s->upstream, s->model, now, why);
 }
 
 endpoint_health::service* endpoint_health::follow(const health_key& key, time_point now) {
   if (auto const it = services_.find(key); it != services_.end()) return &it->second;
   if (services_.size() >= most_followed) forget_idle(now);
   if (services_.size() >= most_followed) return nullptr;
-  service fresh{.breaker = circuit_breaker(*settings_[key.upstream]), .id = ++next_id_};
-  auto* s = &services_.emplace(stored_key{key.upstream, key.credential, std::string(key.model)}, fresh).first->second;
+  auto const made =
+      services_.emplace(stored_key{key.upstream, key.credential, std::string(key.model)}, service{}).first;
+  auto* s = &made->second;
+  s->of.breaker = circuit_breaker(*settings_[key.upstream]);
+  s->upstream = key.upstream;
+  s->model = made->first.model;
+  s->id = ++next_id_;
   by_id_[s->id] = s;
   return s;
 }
@@ -181,7 +264,8 @@ void endpoint_health::rest(service& s, const failure& what, time_point now) {
 void endpoint_health::forget_idle(time_point now) {
   std::erase_if(services_, [&](const auto& entry) {
     const auto& s = entry.second;
-    bool const idle = s.out == 0 && now >= s.rests_until && s.breaker.current(now) == circuit_breaker::state::closed;
+    // One that waits half-open for a request that never comes must not hold its place for ever.
+    bool const idle = s.out == 0 && now >= s.rests_until && s.of.breaker.current(now) != circuit_breaker::state::open;
     if (idle) by_id_.erase(s.id);
     return idle;
   });

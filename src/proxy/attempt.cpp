@@ -293,9 +293,13 @@ net::task<attempt_end> attempt::read_whole(std::size_t limit_bytes, time_point b
       bool held = true;
       if (whole_.empty() && framing_.body == adapt::body_kind::length)
         held = whole_.reserve(static_cast<std::size_t>(framing_.length));
-      if (!held || !whole_.append(next.payload))
-        co_return fail(reason::malformed, phase::read_body,
-                       "no memory is left to hold the answer (limits.replay_memory)", static_cast<int>(head_.status));
+      if (!held || !whole_.append(next.payload)) {
+        auto const end =
+            fail(reason::malformed, phase::read_body, "no memory is left to hold the answer (limits.replay_memory)",
+                 static_cast<int>(head_.status));
+        problem_.ours = true;
+        co_return end;
+      }
       continue;
     }
     if (next.what == io_result::kind::error)

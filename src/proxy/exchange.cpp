@@ -85,9 +85,28 @@ void exchange::finish(outcome how) {
 bool exchange::settled(attempt_end step) {
   if (step == attempt_end::done || step == attempt_end::failed) return false;
   if (machine_) machine_->client_gone();
+  asked_.abandon();
   then_ = after_exchange::abort;
   finish(step == attempt_end::client_gone ? outcome::client_gone : head_sent_ ? outcome::cut : outcome::failed);
   return true;
+}
+
+/// The machine's next step. Where it may ask an upstream, the permit to do so is taken in the same breath.
+policy::failover::step exchange::next_step() {
+  struct admitting final : policy::health_view {
+    explicit admitting(exchange& e) : mine(e) {}
+    std::optional<reason> refuses(std::uint16_t upstream) const override {
+      auto& health = *mine.home_.shared().health;
+      auto const refusal =
+          health.admit(upstream, health.fingerprint(upstream, mine.head_), mine.facts_.model, mine.asked_);
+      if (!refusal) return std::nullopt;
+      mine.refused_for_ = refusal->wait;
+      return refusal->why;
+    }
+    exchange& mine;
+  };
+  admitting const health(*this);
+  return machine_->next(clock::now(), &health);
 }
 
 net::task<void> exchange::ask_candidates() {
@@ -104,7 +123,7 @@ net::task<void> exchange::ask_candidates() {
   machine_.emplace(plan, configuration());
 
   for (;;) {
-    switch (machine_->next(clock::now())) {
+    switch (next_step()) {
       case policy::failover::step::attempt: {
         auto const upstream = machine_->upstream();
         if (auto const left = machine_->left_upstream(); left && record_.from.empty()) {
@@ -152,7 +171,21 @@ void exchange::attempt_failed(std::uint16_t upstream, failure what) {
     else
       record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   }
+  asked_.failed(what);
   machine_->failed(what, clock::now());
+}
+
+/// An answer that is passed on unjudged shows all the same whether the upstream works. 408 and 409 do not count here:
+/// on paths without a local equivalent they are between the caller and the cloud.
+void exchange::tell_health_of_passed_on(const response_head& head, std::uint16_t upstream) {
+  auto const status = head.status;
+  if (status / 100 == 2) return asked_.committed();
+  const auto& settings = upstream_settings(upstream);
+  if (status >= 500 || status == 429 || status == 402)
+    if (auto const what =
+            policy::classify_status(head, {}, settings.dialect, {settings.credential.has_value()}, unix_seconds()))
+      return asked_.failed(*what);
+  asked_.request_at_fault();
 }
 
 net::task<void> exchange::ask(std::uint16_t upstream) {
@@ -269,8 +302,10 @@ net::task<void> exchange::take_stream(attempt& a, std::uint16_t upstream) {
     auto const next = a.next_payload();
     if (next.what == net::io_result::kind::ok) {
       if (!held.append(next.payload)) {
-        attempt_failed(upstream, make_failure(reason::malformed, phase::await_content, status,
-                                              "no memory is left to hold the stream (limits.replay_memory)"));
+        auto full = make_failure(reason::malformed, phase::await_content, status,
+                                 "no memory is left to hold the stream (limits.replay_memory)");
+        full.ours = true;
+        attempt_failed(upstream, std::move(full));
         co_return;
       }
       auto const whole = boundary.complete(held.view());

@@ -17,7 +17,7 @@ net::task<void> exchange::stream_through() {
   plan.replayable = false;
   plan.in_contingency = configuration().in_contingency(route_.workflow->name);
   machine_.emplace(plan, configuration());
-  if (machine_->next(clock::now()) != policy::failover::step::attempt) {
+  if (next_step() != policy::failover::step::attempt) {
     co_await reply_final();
     co_return;
   }

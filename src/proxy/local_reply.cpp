@@ -1,4 +1,7 @@
 // Answers that Tideover makes itself: errors in the caller's dialect, the kept error of the cloud, small JSON.
+#include <algorithm>
+#include <chrono>
+
 #include "tideover/adapt/token_estimate.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -40,6 +43,14 @@ net::task<after_exchange> exchange::refuse_unreadable(int status) {
   co_return then_;
 }
 
+/// Nobody was asked because the cloud is left alone: then the rest of that is what the caller has to wait.
+unsigned exchange::retry_after_seconds() const {
+  constexpr unsigned usual = 5;
+  if (!refused_for_ || machine_->attempts() != 0) return usual;
+  auto const left = std::chrono::ceil<std::chrono::seconds>(*refused_for_).count();
+  return static_cast<unsigned>(std::clamp<std::int64_t>(left, 1, 600));
+}
+
 net::task<void> exchange::reply_error(adapt::own_error error, std::string_view allow) {
   record_.error_code = error.code;
   record_.status = error.status;
@@ -57,7 +68,7 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   if (error.status >= 500) {
     // SDKs repeat 5xx by themselves; both tiers were asked already, so a storm would help nobody.
     own.should_retry = false;
-    own.retry_after_seconds = 5;
+    own.retry_after_seconds = retry_after_seconds();
   }
   if (!own.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
   auto& text = home_.head_text();
@@ -140,7 +151,10 @@ adapt::own_error exchange::final_error() const {
             "no_same_embedding_model",
             cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
             {}};
-  return {503, "cloud_unavailable", cloud + "; this request has no local candidate.", {}};
+  std::string const wait = refused_for_ && machine_->attempts() == 0 ? " It is left alone for a while: try again in " +
+                                                                           std::to_string(retry_after_seconds()) + " s."
+                                                                     : "";
+  return {503, "cloud_unavailable", cloud + "; this request has no local candidate." + wait, {}};
 }
 
 net::task<void> exchange::reply_kept_cloud_error() {

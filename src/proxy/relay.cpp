@@ -65,6 +65,10 @@ net::task<bool> exchange::flush_to_caller() {
 
 net::task<void> exchange::send_whole(attempt& a, std::uint16_t upstream) {
   auto const body = is_head_ ? std::string_view{} : a.body();
+  if (a.head().status / 100 == 2)
+    asked_.succeeded();
+  else
+    asked_.request_at_fault();
   auto& text = home_.head_text();
   begin_answer(text, a, upstream, adapt::body_kind::length, body.size());
   iovec const pieces[] = {{text.data(), text.size()}, {const_cast<char*>(body.data()), body.size()}};
@@ -104,6 +108,7 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
   auto const limits = machine_->limits();
   auto const& framing = a.framing();
   auto const kind = framing.body == adapt::body_kind::until_close ? adapt::body_kind::chunked : framing.body;
+  tell_health_of_passed_on(a.head(), upstream);
   auto next = a.next_payload();  // before anything waits: the first bytes are still in scratch memory
   {
     auto& text = home_.head_text();
@@ -116,6 +121,7 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
     }
     if (ended && next.what == io_result::kind::ok) next.what = io_result::kind::eof;
   }
+  if (next.what == io_result::kind::eof) asked_.succeeded();  // complete, whether or not the caller still takes it
   bool last_sent = next.what == io_result::kind::eof;
   for (;;) {
     if (out_.must_flush()) {
@@ -149,6 +155,7 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
       co_return;
     }
   }
+  asked_.succeeded();
   a.settle();
   if (!last_sent && written_.body == adapt::body_kind::chunked && !out_.send(std::string_view("0\r\n\r\n"))) {
     settled(attempt_end::client_gone);
@@ -180,6 +187,7 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
   const auto& settings = upstream_settings(upstream);
   auto const limits = machine_->limits();
   auto last_piece = clock::now();
+  asked_.committed();
   {
     auto& text = home_.head_text();
     begin_answer(text, a, upstream, adapt::body_kind::chunked, 0);
@@ -211,12 +219,13 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
       if (!held.empty()) {
         if (!held.append(next.payload)) {
           broken.detail = "no memory is left for an unfinished event";
-          cut = true;
+          broken.ours = cut = true;
         }
         view = held.view();
       }
       auto whole = boundary.complete(view);
       if (whole != 0) inspector.inspect(view.substr(0, whole));
+      if (inspector.current() == state::finished) asked_.succeeded();
       if (view.size() - whole > look_ahead_bytes) whole = view.size();
       if (whole != 0) {
         if (!send_piece({}, view.substr(0, whole))) {
@@ -235,7 +244,7 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
         if (held.empty()) held.release();
       } else if (whole < view.size() && !held.append(view.substr(whole))) {
         broken.detail = "no memory is left for an unfinished event";
-        cut = true;
+        broken.ours = cut = true;
       }
       if (!cut) continue;
     } else if (next.what == io_result::kind::again) {
@@ -280,6 +289,7 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
     co_await end_cut(upstream, broken, true);
     co_return;
   }
+  asked_.succeeded();
   a.settle();
   // Complete in substance but for the last line: completed, so that clients see the end they wait for.
   std::string_view const missing = inspector.current() == state::finished ? "" : "data: [DONE]\n\n";
@@ -300,6 +310,7 @@ net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt
 
 /// A committed answer that has no good end: says so in the dialect where possible, and never ends in order.
 net::task<void> exchange::end_cut(std::uint16_t upstream, const failure& what, bool say_so) {
+  asked_.failed(what);
   machine_->failed(what, clock::now());
   record_.why = what.why;
   record_.detail = upstream_settings(upstream).name + ": " + what.detail;

@@ -19,8 +19,9 @@ std::string world::yaml(const world_options& options) const {
   auto const url = options.openai_url.empty() ? openai.url() : options.openai_url;
   return options.listen + "\nadmin: {address: \"127.0.0.1:0\"}\nupstreams:\n" +
          "  openai: {tier: cloud, dialect: openai, url: \"" + url + "\", timeouts: " + options.cloud_timeouts +
-         options.openai_more + "}\n" + "  anthropic: {tier: cloud, dialect: anthropic, url: \"" + anthropic.url() +
-         "\", timeouts: " + options.cloud_timeouts + options.anthropic_more + "}\n" +
+         ", breaker: " + options.breaker + options.openai_more + "}\n" +
+         "  anthropic: {tier: cloud, dialect: anthropic, url: \"" + anthropic.url() +
+         "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.anthropic_more + "}\n" +
          "  ollama: {tier: local, dialect: ollama, url: \"" + ollama.url() + "\", timeouts: " + options.local_timeouts +
          "}\n" + options.models + "\n" + options.workflows + "\n" + options.more + "\n";
 }

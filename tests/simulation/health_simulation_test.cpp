@@ -64,7 +64,8 @@ std::string live_through_one(std::uint64_t seed) {
       } else if (weather_is_bad && !d.once_in(5)) {
         constexpr reason reasons[] = {reason::connect, reason::timeout, reason::server_error, reason::rate_limited};
         auto const why = d.pick(reasons);
-        health.failed(one, because(why, phase::await_head), now, d.share());
+        auto const at = why == reason::connect && d.once_in(2) ? phase::connect : phase::await_head;
+        health.failed(one, because(why, at), now, d.share());
         auto const state_is = health.connection_state(0, now);
         if (state_was != state::open && state_is == state::open) {
           promise(why == reason::connect || why == reason::timeout, "only connection trouble opens the way's breaker");
@@ -78,7 +79,7 @@ std::string live_through_one(std::uint64_t seed) {
       }
     }
     if (health.wants_probe(0, now) && !weather_is_bad && d.once_in(20)) {
-      health.probe_succeeded(0);
+      health.probe_succeeded(0, now);
       promise(health.connection_state(0, now) == state::closed, "a probe that got through closes the way's breaker");
     }
   }

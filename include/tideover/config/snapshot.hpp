@@ -57,12 +57,24 @@ struct url {
 
 /// Where time may be spent on one attempt. Zero means "no limit" nowhere; every wait has one.
 struct timeouts {
-  duration connect = 3s;          // name lookup, TCP and TLS together
-  duration first_content = 30s;   // streams: until the first usable content
-  duration response = 120s;       // everything else: until the complete answer
-  duration reasoning = 300s;      // replaces both for requests that ask for reasoning
-  duration idle = 30s;            // between bytes once content has begun
-  duration total = 10min;         // one leg from start to end
+  duration connect = 3s;         // name lookup, TCP and TLS together
+  duration first_content = 30s;  // streams: until the first usable content
+  duration response = 120s;      // everything else: until the complete answer
+  duration reasoning = 300s;     // replaces both for requests that ask for reasoning
+  duration idle = 30s;           // between bytes once content has begun
+  duration total = 10min;        // one leg from start to end
+};
+
+/// When an upstream is left alone, and for how long (policy/circuit_breaker). Cloud upstreams only.
+struct breaker {
+  unsigned failures_to_open = 3;  // in a row
+  double failure_ratio = 0.5;     // or this share of at least `min_requests` within `window`
+  unsigned min_requests = 10;
+  duration window = 30s;
+  duration open_for = 5s;  // the first time; doubles while half-open fails
+  duration open_for_max = 60s;
+
+  bool operator==(const breaker&) const = default;
 };
 
 struct tls_options {
@@ -78,6 +90,7 @@ struct upstream {
   std::vector<url> urls;             // at least one
   std::optional<secret> credential;  // absent: the caller's own (cloud) or none (local)
   struct timeouts timeouts;
+  struct breaker breaker;
   tls_options tls;
   bool allow_public = false;  // a local upstream may have a public address
 };

@@ -60,6 +60,7 @@ struct failure {
   int status = 0;                       // the upstream's own status, 0 if it sent none
   std::optional<duration> retry_after;  // only when the upstream asked for it, clamped
   std::string detail;
+  bool ours = false;  // this machine's own shortage (descriptors, ports, memory): tells nothing about the upstream
 };
 
 }  // namespace tideover

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "tideover/policy/endpoint_health.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 
 namespace tideover::ops {
@@ -27,6 +28,11 @@ std::string request_line(const proxy::exchange_record& record, std::int64_t unix
 /// ts level msg event request_id trace_id workflow model_requested reason from to and, where known, detail.
 std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
                           std::int64_t unix_microseconds, line_format format);
+
+/// The breaker event line: event=breaker: ts level msg event upstream state reason and, where one key's model is meant
+/// and not the way to the upstream, model. `reason` is what opened it. Level: warn for open, else info.
+std::string breaker_line(const policy::breaker_change& change, std::string_view upstream, std::string_view title,
+                         std::int64_t unix_microseconds, line_format format);
 
 /// Takes lines from many threads and writes them to one descriptor from its own thread; a full or broken descriptor
 /// never blocks a caller: above 8 MiB of backlog lines are dropped and counted.

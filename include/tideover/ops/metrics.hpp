@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/policy/circuit_breaker.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 
 namespace tideover::ops {
@@ -42,6 +43,11 @@ struct process_view {
     bool up;
   };
   std::vector<upstream_entry> upstreams;
+  struct breaker_entry {
+    std::string upstream;
+    policy::circuit_breaker::state state;
+  };
+  std::vector<breaker_entry> breakers;
   std::uint64_t log_lines_dropped = 0;
 };
 

@@ -6,20 +6,15 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
+#include "tideover/config/snapshot.hpp"
 #include "tideover/core/time.hpp"
 
 namespace tideover::policy {
 
-/// The defaults of the contract (§2). Counted are only outcomes that endpoint_health reports.
-struct breaker_settings {
-  unsigned failures_to_open = 3;  // in a row
-  double failure_ratio = 0.5;     // or this share of at least `min_requests` within `window`
-  unsigned min_requests = 10;
-  duration window = std::chrono::seconds(30);
-  duration open_for = std::chrono::seconds(5);  // the first time; doubles while half-open fails
-  duration open_for_max = std::chrono::seconds(60);
-};
+/// As configured. Counted are only outcomes that endpoint_health reports.
+using breaker_settings = config::breaker;
 
 class circuit_breaker {
  public:
@@ -81,5 +76,8 @@ class circuit_breaker {
   time_point open_until_{};
   std::array<slice, slices> window_{};
 };
+
+/// closed, open, half_open: for logs and metrics.
+std::string_view token(circuit_breaker::state state);
 
 }  // namespace tideover::policy

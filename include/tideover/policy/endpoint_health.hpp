@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tideover/core/failure.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/policy/circuit_breaker.hpp"
-#include "tideover/policy/failover.hpp"
 
 namespace tideover::policy {
 
@@ -31,6 +31,15 @@ struct rest_settings {
   duration quota = std::chrono::minutes(10);    // money does not come back by waiting
 };
 
+/// A breaker changed its state: for the log.
+struct breaker_change {
+  std::uint16_t upstream = 0;
+  std::string model;  // empty: the way to the upstream, for everybody
+  circuit_breaker::state state = circuit_breaker::state::closed;
+  reason why = reason::connect;  // what opened it
+  bool by_probe = false;         // closed by a free probe, not by an answer
+};
+
 class endpoint_health {
  public:
   /// One entry per upstream of the configuration; nothing: it is always admitted (the local tier, which has no other).
@@ -38,30 +47,43 @@ class endpoint_health {
 
   /// `rate_limited` or `quota` while resting, `breaker_open` while a breaker refuses. Changes nothing.
   std::optional<reason> refuses(const health_key& key, time_point now) const;
+  /// When somebody may be admitted again, as far as is known: the end of a rest or of a pause; `now` while the one
+  /// request of half-open is out, since its end is not known.
+  time_point refused_until(const health_key& key, time_point now) const;
 
   /// What one attempt carries from admission to its outcome. Settle it exactly once; committed() may come before.
   struct permit {
     std::uint16_t upstream = 0;
     std::uint64_t entry = 0;  // 0: this key is not followed
     std::optional<circuit_breaker::permit> connection, service;
+    bool trial = false;  // the one request of half-open, of either breaker
   };
   std::optional<permit> admit(const health_key& key, time_point now);
 
   /// Usable content came. Closes half-open breakers now rather than at the end of a long stream.
   void committed(const permit& p, time_point now);
-  /// A complete answer, or one about the request itself (4xx).
+  /// A complete answer.
   void succeeded(const permit& p, time_point now);
+  /// A complete answer about the request itself (4xx): the way works; of the service it tells nothing.
+  void request_at_fault(const permit& p, time_point now);
   /// Acts on the blame of rulings; `jitter` is a random number from 0 to 1.
   void failed(const permit& p, const failure& what, time_point now, double jitter);
   /// The client left, or the attempt was given up for another reason of our own.
   void abandoned(const permit& p);
 
   /// A probe that costs nothing (TCP and TLS) got through.
-  void probe_succeeded(std::uint16_t upstream);
-  /// Should such a probe be made? Only while the way to the upstream is what is in doubt.
+  void probe_succeeded(std::uint16_t upstream, time_point now);
+  /// Should such a probe be made? Only while connecting is what is in doubt: an upstream that accepts and then says
+  /// nothing would pass every probe, and be given a crowd of requests to hang each time.
   bool wants_probe(std::uint16_t upstream, time_point now) const;
 
   circuit_breaker::state connection_state(std::uint16_t upstream, time_point now) const;
+  /// The same for operators: breakers of single credentials and models count while they refuse.
+  circuit_breaker::state shown_state(std::uint16_t upstream, time_point now) const;
+  /// What changed since the last time it was asked.
+  std::vector<breaker_change> take_changes() { return std::exchange(changes_, {}); }
+  static constexpr std::size_t most_changes = 1024;  // kept for somebody who does not come: the first ones tell most
+
   std::size_t followed() const { return services_.size(); }
   /// Models are named by callers, so their number is bounded: beyond it a new key is admitted unless the way is broken.
   static constexpr std::size_t most_followed = 4096;
@@ -72,8 +94,20 @@ class endpoint_health {
     std::uint64_t credential;
     std::string model;
   };
+  /// A breaker with what was last said about it.
+  struct told_breaker {
+    circuit_breaker breaker = circuit_breaker();
+    circuit_breaker::state told = circuit_breaker::state::closed;
+    reason why = reason::connect;
+  };
+  struct way {
+    told_breaker to;
+    bool dial_failed = false;  // what opened it is something that a probe can disprove
+  };
   struct service {
-    circuit_breaker breaker;
+    told_breaker of;
+    std::uint16_t upstream = 0;
+    std::string_view model;  // of its key
     std::uint64_t id = 0;
     unsigned out = 0;  // permits not yet settled
     time_point rests_until{};
@@ -97,31 +131,17 @@ class endpoint_health {
   void settle(service* s);
   void rest(service& s, const failure& what, time_point now);
   void forget_idle(time_point now);
+  void note(told_breaker& b, std::uint16_t upstream, std::string_view model, time_point now,
+            std::optional<reason> why = {}, bool by_probe = false);
+  void note_both(const permit& p, service* s, time_point now, std::optional<reason> why = {});
 
-  std::vector<std::optional<circuit_breaker>> connections_;
+  std::vector<std::optional<way>> connections_;
   std::vector<std::optional<breaker_settings>> settings_;
   rest_settings rests_;
   std::unordered_map<stored_key, service, hash, equal> services_;
   std::unordered_map<std::uint64_t, service*> by_id_;  // pointers into a node-based map do not move
   std::uint64_t next_id_ = 0;
-};
-
-/// What failover asks, answered for one exchange. `credentials` has a fingerprint per upstream.
-class exchange_health : public health_view {
- public:
-  exchange_health(const endpoint_health& health, const std::vector<std::uint64_t>& credentials, std::string_view model,
-                  time_point now)
-      : health_(&health), credentials_(&credentials), model_(model), now_(now) {}
-  std::optional<reason> refuses(std::uint16_t upstream) const override {
-    auto const credential = upstream < credentials_->size() ? (*credentials_)[upstream] : 0;
-    return health_->refuses({upstream, credential, model_}, now_);
-  }
-
- private:
-  const endpoint_health* health_;
-  const std::vector<std::uint64_t>* credentials_;
-  std::string_view model_;
-  time_point now_;
+  std::vector<breaker_change> changes_;
 };
 
 }  // namespace tideover::policy

@@ -22,6 +22,7 @@
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/caller.hpp"
 #include "tideover/proxy/exchange_record.hpp"
+#include "tideover/proxy/health_table.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::proxy {
@@ -62,10 +63,12 @@ class exchange {
 
   // Asking upstreams (exchange.cpp).
   net::task<void> ask_candidates();
+  policy::failover::step next_step();
   net::task<void> ask(std::uint16_t upstream);
   net::task<void> judge_and_commit(attempt& a, std::uint16_t upstream);
   net::task<void> take_stream(attempt& a, std::uint16_t upstream);
   void attempt_failed(std::uint16_t upstream, failure what);
+  void tell_health_of_passed_on(const response_head& head, std::uint16_t upstream);
   void keep_cloud_error(const attempt& a, std::uint16_t upstream);
   outgoing_request outgoing(std::uint16_t upstream) const;
   bool settled(attempt_end step);
@@ -102,6 +105,7 @@ class exchange {
   adapt::own_error final_error() const;
   adapt::answer_marks marks(tier who, std::string_view upstream, std::string_view model) const;
   bool may_keep_alive() const;
+  unsigned retry_after_seconds() const;
 
   void finish(outcome how);
   const config::snapshot& configuration() const { return *home_.shared().configuration; }
@@ -132,7 +136,9 @@ class exchange {
   bool body_unread_ = false;
 
   std::optional<policy::failover> machine_;
-  std::string replay_body_;  // for the local tier
+  health_table::admission asked_;        // of the attempt that is under way
+  std::optional<duration> refused_for_;  // how long health keeps the cloud from us
+  std::string replay_body_;              // for the local tier
   std::string local_model_;
   std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
   adapt::written_framing written_;

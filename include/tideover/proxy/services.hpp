@@ -15,6 +15,7 @@
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/exchange_record.hpp"
+#include "tideover/proxy/health_table.hpp"
 
 namespace tideover::proxy {
 
@@ -54,6 +55,7 @@ struct services {
   net::resolver* names = nullptr;
   memory_budget* memory = nullptr;
   local_knowledge* local = nullptr;
+  health_table* health = nullptr;
   std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
 };
 

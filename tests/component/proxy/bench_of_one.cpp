@@ -22,12 +22,13 @@ std::shared_ptr<const policy::local_catalog> one_local_model::current() const {
 
 namespace {
 
-config::snapshot_ptr two_upstreams() {
+config::snapshot_ptr two_upstreams(const config::breaker& breaker) {
   auto made = std::make_shared<config::snapshot>();
   config::upstream cloud;
   cloud.name = "openai";
   cloud.title = "OpenAI";
   cloud.urls.push_back({false, "192.0.2.1", 80, {}});  // never dialled: connections come from the pool
+  cloud.breaker = breaker;
   config::upstream local;
   local.name = "ollama";
   local.title = "Ollama";
@@ -43,7 +44,8 @@ config::snapshot_ptr two_upstreams() {
 
 }  // namespace
 
-bench_of_one::bench_of_one() : configuration_(two_upstreams()) {
+bench_of_one::bench_of_one(const config::breaker& breaker)
+    : configuration_(two_upstreams(breaker)), health_(*configuration_) {
   shared_.configuration = configuration_;
   for (const auto& u : configuration_->upstreams) {
     upstream_route route;
@@ -57,6 +59,7 @@ bench_of_one::bench_of_one() : configuration_(two_upstreams()) {
   shared_.memory = &memory_;
   shared_.local = &local_knowledge_;
   shared_.connections = &connections_;
+  shared_.health = &health_;
   worker_ = std::make_unique<worker>(shared_, reported_, std::vector<listening_socket>{}, 1);
 
   int ends[2];

@@ -37,7 +37,7 @@ class bench_of_one {
   static constexpr std::size_t cloud = 0;
   static constexpr std::size_t local = 1;
 
-  bench_of_one();
+  explicit bench_of_one(const config::breaker& breaker = {});
   ~bench_of_one();
 
   /// Puts a connected descriptor into the pool of an upstream; returns the test's end.
@@ -45,12 +45,16 @@ class bench_of_one {
   /// Lets the worker do what it can until nothing moves any more.
   void run();
 
+  /// Ends everything that waits, as a worker does that is stopped.
+  void stop() { worker_->reactions().cancel_everything(); }
+
   void say(int fd, std::string_view bytes);  // writes all, then runs
   std::string hear(int fd);                  // what has come so far, without waiting
   bool at_end(int fd);                       // the worker has closed its side (after everything was heard)
 
   int caller() const { return caller_; }
   noted& reported() { return reported_; }
+  health_table& health() { return health_; }
 
  private:
   config::snapshot_ptr configuration_;
@@ -58,6 +62,7 @@ class bench_of_one {
   one_local_model local_knowledge_;
   net::resolver names_;
   std::atomic<std::size_t> connections_{0};
+  health_table health_;
   services shared_;
   noted reported_;
   std::unique_ptr<worker> worker_;

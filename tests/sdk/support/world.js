@@ -19,9 +19,12 @@ const forbiddenAtLocal = /^(authorization|x-api-key|api-key|cookie|origin|refere
 export const patient = "{connect: 10s, first_content: 30s, response: 30s, idle: 30s}";
 export const hasty = "{connect: 10s, first_content: 500ms, response: 500ms, idle: 500ms}";
 
+// Never opens: these tests ask what an SDK makes of one failure, again and again.
+const neverOpens = "{failures_to_open: 1000000, failure_ratio: 1, min_requests: 1000000}";
+
 function configuration(cloud, ollama, { timeouts = patient, more = "" }) {
   const cloudly = (dialect) =>
-    `{tier: cloud, dialect: ${dialect}, url: "${cloud.url}", tls: {ca_file: "${trusted.file}"}, timeouts: ${timeouts}}`;
+    `{tier: cloud, dialect: ${dialect}, url: "${cloud.url}", tls: {ca_file: "${trusted.file}"}, timeouts: ${timeouts}, breaker: ${neverOpens}}`;
   return `
 listen: [{address: "127.0.0.1:0"}]
 admin: {address: "127.0.0.1:0"}

@@ -53,6 +53,14 @@ const bad_file bad_files[] = {
     {"log:\n", "1:1", "log", "has no value"},
     {"log: {level: ~}\n", "1:7", "log.level", "write trace or debug or info or warn or error"},
 
+    // the breaker
+    {"upstreams: {o: {tier: local, url: http://h, breaker: {open_for: 1s}}}\n", "1:45", "upstreams.o.breaker",
+     "is for clouds"},
+    {"upstreams: {o: {tier: cloud, dialect: openai, url: https://h, breaker: {failure_ratio: 1.01}}}\n", "1:88",
+     "upstreams.o.breaker.failure_ratio", "is a share"},
+    {"upstreams: {o: {tier: cloud, dialect: openai, url: https://h, breaker: {open_for: 2m}}}\n", "1:83",
+     "upstreams.o.breaker.open_for", "longer than open_for_max (1m)"},
+
     // keys of the contract that this version does not have
     {"clients: {required: true}\n", "1:1", "clients", "part of the configuration but not supported by this version"},
     {"cors: {origins: []}\n", "1:1", "cors", "not supported by this version"},
@@ -67,7 +75,6 @@ const bad_file bad_files[] = {
     {"workflows: {w: {models: []}}\n", "1:17", "workflows.w.models", "not supported by this version"},
     {"workflows: {w: {system_prompt: {text: x}}}\n", "1:17", "workflows.w.system_prompt", "not supported"},
     {"workflows: {w: {parameters: {temperature: 0}}}\n", "1:17", "workflows.w.parameters", "not supported"},
-    {"upstreams: {o: {tier: local, url: http://h, breaker: {}}}\n", "1:45", "upstreams.o.breaker", "not supported"},
     {"upstreams: {o: {tier: local, url: http://h, retry: {}}}\n", "1:45", "upstreams.o.retry", "not supported"},
     {"upstreams: {o: {tier: local, url: http://h, queue: {}}}\n", "1:45", "upstreams.o.queue", "not supported"},
     {"upstreams: {o: {tier: local, url: http://h, readiness: {}}}\n", "1:45", "upstreams.o.readiness", "not supported"},

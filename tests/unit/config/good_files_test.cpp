@@ -60,6 +60,13 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(cloud.reasoning, 300s);
   EXPECT_EQ(cloud.idle, 30s);
   EXPECT_EQ(cloud.total, 10min);
+  const auto& breaker = s.upstreams[0].breaker;
+  EXPECT_EQ(breaker.failures_to_open, 3u);
+  EXPECT_EQ(breaker.failure_ratio, 0.5);
+  EXPECT_EQ(breaker.min_requests, 10u);
+  EXPECT_EQ(breaker.window, 30s);
+  EXPECT_EQ(breaker.open_for, 5s);
+  EXPECT_EQ(breaker.open_for_max, 60s);
   const auto& local = s.upstreams[2].timeouts;
   EXPECT_EQ(local.connect, 1s);
   EXPECT_EQ(local.first_content, 120s);
@@ -86,6 +93,8 @@ struct key_example {
 constexpr std::string_view local_open = "upstreams: {ollama: {tier: local, url: http://h, ";
 constexpr std::string_view https_open = "upstreams: {ollama: {tier: local, url: https://h, ";
 constexpr std::string_view timeouts_open = "upstreams: {ollama: {tier: local, url: http://h, timeouts: {";
+constexpr std::string_view breaker_open =
+    "upstreams: {openai: {tier: cloud, dialect: openai, url: https://h, breaker: {";
 
 const key_example key_examples[] = {
     {"listen[].address", "listen: [{address: ", "\"[::1]:0\"", "localhost", "}]"},
@@ -109,6 +118,12 @@ const key_example key_examples[] = {
     {"upstreams.*.timeouts.reasoning", timeouts_open, "reasoning: 1d", "reasoning: 1w", "}}}"},
     {"upstreams.*.timeouts.idle", timeouts_open, "idle: 86400s", "idle: 86401s", "}}}"},
     {"upstreams.*.timeouts.total", timeouts_open, "total: 1h", "total: -1h", "}}}"},
+    {"upstreams.*.breaker.failures_to_open", breaker_open, "failures_to_open: 1", "failures_to_open: 0", "}}}"},
+    {"upstreams.*.breaker.failure_ratio", breaker_open, "failure_ratio: 1", "failure_ratio: 0", "}}}"},
+    {"upstreams.*.breaker.min_requests", breaker_open, "min_requests: 1000000", "min_requests: 1000001", "}}}"},
+    {"upstreams.*.breaker.window", breaker_open, "window: 1ms", "window: 0s", "}}}"},
+    {"upstreams.*.breaker.open_for", breaker_open, "open_for: 60s", "open_for: 61s", "}}}"},
+    {"upstreams.*.breaker.open_for_max", breaker_open, "open_for_max: 5s", "open_for_max: 4s", "}}}"},
     {"upstreams.*.tls.ca_file", https_open, "tls: {ca_file: /c.pem}", "tls: {ca_file: /none}", "}}"},
     {"upstreams.*.tls.server_name", https_open, "tls: {server_name: a.example}", "tls: {server_name: a b}", "}}"},
     {"models[].cloud", "models: [{local: a, cloud: ", "\"*\"", "\"\"", "}]"},
@@ -185,7 +200,9 @@ listen:
 admin: {address: "[::1]:0"}
 upstreams:
   main: {tier: cloud, dialect: anthropic, url: "https://api.example.com/base/", credential: {file: key},
-         timeouts: {connect: 500ms, reasoning: 7m}, tls: {ca_file: c.pem, server_name: Other.Example}}
+         timeouts: {connect: 500ms, reasoning: 7m},
+         breaker: {failures_to_open: 5, failure_ratio: 0.25, min_requests: 20, window: 1m, open_for: 2s, open_for_max: 30s},
+         tls: {ca_file: c.pem, server_name: Other.Example}}
   gpu: {tier: local, urls: ["http://${HOST}:8000"], credential: {env: KEY}, timeouts: {idle: 5s}}
   vllm: {tier: local, dialect: openai, url: "http://127.0.0.1:8001"}
 models: [{cloud: "o*", local: "phi4:14b"}, {cloud: "*", local: "llama3.1:8b"}]
@@ -216,6 +233,12 @@ headers: none
   EXPECT_EQ(main.timeouts.connect, 500ms);
   EXPECT_EQ(main.timeouts.reasoning, 7min);
   EXPECT_EQ(main.timeouts.total, 10min);
+  EXPECT_EQ(main.breaker, (breaker{.failures_to_open = 5,
+                                   .failure_ratio = 0.25,
+                                   .min_requests = 20,
+                                   .window = 1min,
+                                   .open_for = 2s,
+                                   .open_for_max = 30s}));
   EXPECT_EQ(main.tls.ca_file, "/etc/t/c.pem");
   EXPECT_EQ(main.tls.server_name, "other.example");
   const auto& gpu = s.upstreams[1];

@@ -6,6 +6,7 @@
 #include "tideover/core/failure.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/core/ids.hpp"
+#include "tideover/core/keyed_hash.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/core/words.hpp"
@@ -140,6 +141,15 @@ TEST(HttpMessage, RebaseMovesEveryViewToTheCopy) {
   EXPECT_EQ(head.method.data(), copy.data());
   EXPECT_EQ(head.fields.list[0].value.data(), copy.data() + 31);
   EXPECT_EQ(head.fields.list[1].name.data(), nullptr);  // an absent view stays absent
+}
+
+TEST(KeyedHash, IsSipHashAsItsAuthorsPublishedIt) {
+  hash_key const key{0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+  std::string text;
+  EXPECT_EQ(keyed_hash(key, text), 0x726fdb47dd0e0e31ULL);
+  for (char c = 0; c < 15; ++c) text += c;
+  EXPECT_EQ(keyed_hash(key, text), 0xa129ca6149be45e5ULL);
+  EXPECT_NE(keyed_hash({1, 2}, text), keyed_hash({1, 3}, text));
 }
 
 }  // namespace

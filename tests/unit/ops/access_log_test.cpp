@@ -230,5 +230,35 @@ TEST(FailoverLine, CarriesTheContractsMessage) {
             std::string::npos);
 }
 
+TEST(BreakerLine, SaysWhichUpstreamWhatNowAndWhy) {
+  using state = policy::circuit_breaker::state;
+  policy::breaker_change change{
+      .upstream = 0, .model = {}, .state = state::open, .why = reason::connect, .by_probe = false};
+  auto const parsed = [&] {
+    return ordered_json::parse(breaker_line(change, "openai", "OpenAI", when, line_format::json));
+  };
+  auto line = parsed();
+  EXPECT_EQ(line["event"], "breaker");
+  EXPECT_EQ(line["level"], "warn");
+  EXPECT_EQ(line["upstream"], "openai");
+  EXPECT_EQ(line["state"], "open");
+  EXPECT_EQ(line["reason"], "connect");
+  EXPECT_FALSE(line.contains("model"));
+  change.model = std::string(200, '"') + "\x01";
+  change.state = state::half_open;
+  line = parsed();
+  EXPECT_EQ(line["model"], change.model);
+  EXPECT_EQ(line["state"], "half_open");
+  change.state = state::closed;
+  EXPECT_EQ(parsed()["level"], "info");
+  EXPECT_EQ(parsed()["msg"], "OpenAI answers again");
+  change.by_probe = true;
+  EXPECT_EQ(parsed()["msg"], "OpenAI can be reached again");
+  change.model = "m";
+  EXPECT_NE(breaker_line(change, "openai", "", when, line_format::text)
+                .find("INFO  openai can be reached again upstream=openai state=closed reason=connect model=m\n"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace tideover::ops

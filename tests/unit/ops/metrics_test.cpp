@@ -110,8 +110,12 @@ TEST(Metrics, ShowWhatExistsOncePerProcess) {
                                      .last_reload_ok = false,
                                      .contingency = {{"legal", "file"}},
                                      .upstreams = {{"openai", false}, {"ollama", true}},
+                                     .breakers = {{"openai", policy::circuit_breaker::state::half_open}},
                                      .log_lines_dropped = 7});
   EXPECT_EQ(value_of(text, "tideover_upstream_up{upstream=\"openai\"}"), 0);
+  EXPECT_EQ(value_of(text, "tideover_breaker_state{upstream=\"openai\",state=\"half_open\"}"), 1);
+  EXPECT_EQ(value_of(text, "tideover_breaker_state{upstream=\"openai\",state=\"open\"}"), 0);
+  EXPECT_EQ(value_of(text, "tideover_breaker_state{upstream=\"openai\",state=\"closed\"}"), 0);
   EXPECT_EQ(value_of(text, "tideover_upstream_up{upstream=\"ollama\"}"), 1);
   EXPECT_EQ(value_of(text, "tideover_contingency_active{workflow=\"legal\",source=\"file\"}"), 1);
   EXPECT_EQ(value_of(text, "tideover_config_last_reload_successful"), 0);

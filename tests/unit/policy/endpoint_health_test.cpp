@@ -132,14 +132,14 @@ TEST_F(EndpointHealth, AClientThatLeavesTellsNothing) {
 
 TEST_F(EndpointHealth, ProbesDisproveOnlyConnectionTrouble) {
   EXPECT_FALSE(health.wants_probe(cloud, now));
-  fail(ours, because(reason::connect), 3);
+  fail(ours, because(reason::connect, phase::connect), 3);
   EXPECT_TRUE(health.wants_probe(cloud, now));
-  health.probe_succeeded(cloud);
+  health.probe_succeeded(cloud, now);
   EXPECT_FALSE(health.refuses(ours, now));
 
   fail(ours, because(reason::server_error, phase::read_body), 3);
   EXPECT_FALSE(health.wants_probe(cloud, now));
-  health.probe_succeeded(cloud);
+  health.probe_succeeded(cloud, now);
   EXPECT_EQ(health.refuses(ours, now), reason::breaker_open);
 }
 
@@ -148,7 +148,7 @@ TEST_F(EndpointHealth, AnUpstreamWithoutABreakerIsAlwaysAsked) {
   for (int i = 0; i < 20; ++i) fail(key, because(i % 2 ? reason::connect : reason::quota));
   EXPECT_FALSE(health.refuses(key, now));
   EXPECT_EQ(health.followed(), 0u);
-  health.probe_succeeded(local);
+  health.probe_succeeded(local, now);
   EXPECT_FALSE(health.wants_probe(local, now));
 }
 
@@ -169,13 +169,96 @@ TEST_F(EndpointHealth, CallersCannotGrowItByNamingModels) {
   for (const auto& p : out) health.failed(p, because(reason::server_error, phase::read_body), now, 0);
 }
 
-TEST_F(EndpointHealth, AnswersFailoverForOneExchange) {
+TEST_F(EndpointHealth, AProbeDoesNotDisproveAnUpstreamThatAcceptsAndSaysNothing) {
+  for (auto const why : {reason::timeout, reason::connect}) {
+    endpoint_health h{{breaker_settings{}}};
+    for (int i = 0; i < 3; ++i) h.failed(*h.admit(ours, now), because(why, phase::await_head), now, 0);
+    EXPECT_FALSE(h.wants_probe(cloud, now)) << token(why);
+    h.probe_succeeded(cloud, now);  // of a probe that was under way
+    EXPECT_EQ(h.refuses(ours, now), reason::breaker_open) << token(why);
+    // Should it become unreachable altogether, a probe is what finds it again.
+    now += 5s;
+    h.failed(*h.admit(ours, now), because(reason::connect_timeout, phase::connect), now, 0);
+    EXPECT_TRUE(h.wants_probe(cloud, now)) << token(why);
+  }
+}
+
+TEST_F(EndpointHealth, OurOwnShortageIsNotTheUpstreams) {
+  auto ours_alone = because(reason::connect, phase::connect);
+  ours_alone.ours = true;
+  fail(ours, ours_alone, 50);
+  EXPECT_FALSE(health.refuses(ours, now));
+}
+
+TEST_F(EndpointHealth, AnAnswerAboutTheRequestProvesTheWayAndNothingElse) {
+  fail(ours, because(reason::connect), 2);
+  health.request_at_fault(*health.admit(ours, now), now);
+  fail(ours, because(reason::connect), 2);
+  EXPECT_EQ(health.connection_state(cloud, now), state::closed);
+
+  health = endpoint_health{{breaker_settings{}, breaker_settings{}, std::nullopt}};
+  fail(ours, because(reason::server_error, phase::read_body), 2);
+  health.request_at_fault(*health.admit(ours, now), now);
+  fail(ours, because(reason::server_error, phase::read_body));
+  EXPECT_EQ(health.refuses(ours, now), reason::breaker_open);
+  now += 5s;
+  health.request_at_fault(*health.admit(ours, now), now);
+  EXPECT_TRUE(health.admit(ours, now)) << "the place of half-open is free again";
+}
+
+TEST_F(EndpointHealth, TellsHowLongItRefuses) {
+  EXPECT_EQ(health.refused_until(ours, now), now);
   fail(ours, because(reason::rate_limited, phase::read_body, 30s));
-  std::vector<std::uint64_t> const same{1, 1, 0}, different{2, 2, 0};
-  EXPECT_EQ(exchange_health(health, same, "gpt-4o", now).refuses(cloud), reason::rate_limited);
-  EXPECT_FALSE(exchange_health(health, same, "o3", now).refuses(cloud));
-  EXPECT_FALSE(exchange_health(health, different, "gpt-4o", now).refuses(cloud));
-  EXPECT_FALSE(exchange_health(health, same, "gpt-4o", now).refuses(local));
+  EXPECT_EQ(health.refused_until(ours, now), now + 30s);
+  health_key const another{.upstream = cloud, .credential = 2, .model = "o3"};
+  fail(another, because(reason::connect), 3);
+  EXPECT_EQ(health.refused_until(another, now), now + 5s);
+  EXPECT_EQ(health.refused_until(ours, now), now + 30s) << "the longer of the two";
+  EXPECT_EQ(health.refused_until({.upstream = local, .credential = 0, .model = "m"}, now), now);
+}
+
+TEST_F(EndpointHealth, TellsEveryChangeOnceWithWhatOpenedIt) {
+  fail(ours, because(reason::server_error, phase::read_body), 2);
+  EXPECT_TRUE(health.take_changes().empty());
+  fail(ours, because(reason::malformed, phase::read_body));
+  auto changes = health.take_changes();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].model, "gpt-4o");
+  EXPECT_EQ(changes[0].state, state::open);
+  EXPECT_EQ(changes[0].why, reason::malformed);
+  now += 5s;
+  auto const trial = *health.admit(ours, now);
+  health.committed(trial, now);
+  health.succeeded(trial, now);
+  changes = health.take_changes();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].state, state::half_open);
+  EXPECT_EQ(changes[1].state, state::closed);
+  EXPECT_EQ(changes[1].why, reason::malformed);
+  EXPECT_FALSE(changes[1].by_probe);
+
+  fail(ours, because(reason::dns, phase::resolve), 3);
+  health.probe_succeeded(cloud, now);
+  changes = health.take_changes();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].model, "");
+  EXPECT_EQ(changes[0].why, reason::dns);
+  EXPECT_TRUE(changes[1].by_probe);
+}
+
+TEST_F(EndpointHealth, ShowsOperatorsTheWorstOfWhatIsInUse) {
+  EXPECT_EQ(health.shown_state(cloud, now), state::closed);
+  fail(ours, because(reason::server_error, phase::read_body), 3);
+  EXPECT_EQ(health.shown_state(cloud, now), state::open);
+  EXPECT_EQ(health.connection_state(cloud, now), state::closed);
+  EXPECT_EQ(health.shown_state(other_cloud, now), state::closed);
+  now += 5s;
+  EXPECT_EQ(health.shown_state(cloud, now), state::closed) << "a model that nobody asks for is no news";
+  auto const trial = health.admit(ours, now);
+  EXPECT_EQ(health.shown_state(cloud, now), state::half_open);
+  health.abandoned(*trial);
+  fail({.upstream = cloud, .credential = 9, .model = "x"}, because(reason::connect), 3);
+  EXPECT_EQ(health.shown_state(cloud, now), state::open);
 }
 
 }  // namespace

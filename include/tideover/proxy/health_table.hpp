@@ -1,0 +1,81 @@
+// The process's one table of upstream health, behind a mutex: every worker asks it before an attempt and tells it
+// after. Not the rules (policy/endpoint_health). Nothing here waits or calls out: what is to be logged is fetched by
+// the control loop.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "tideover/config/snapshot.hpp"
+#include "tideover/core/http_message.hpp"
+#include "tideover/core/keyed_hash.hpp"
+#include "tideover/policy/endpoint_health.hpp"
+
+namespace tideover::proxy {
+
+class health_table {
+ public:
+  explicit health_table(const config::snapshot& configuration);
+
+  /// What one attempt holds from its admission to its outcome. Told exactly once: the first of succeeded, failed,
+  /// request_at_fault and abandon counts, and whoever goes without a word told nothing (the caller left, the worker
+  /// stops, an exception).
+  class admission {
+   public:
+    admission() = default;
+    ~admission() { abandon(); }
+    admission(const admission&) = delete;
+    admission& operator=(const admission&) = delete;
+
+    void committed();         // usable content came; the end is still to be told
+    void succeeded();         // a complete answer
+    void request_at_fault();  // a complete answer about the request itself
+    void failed(const failure& what);
+    void abandon();
+
+   private:
+    friend class health_table;
+    health_table* table_ = nullptr;  // null: nothing to tell
+    policy::endpoint_health::permit permit_;
+  };
+
+  struct refusal {
+    reason why = reason::breaker_open;
+    duration wait{};  // until somebody may be admitted, as far as is known
+  };
+  /// Asking is taking: between two steps another worker could have taken the one place of half-open.
+  std::optional<refusal> admit(std::uint16_t upstream, std::uint64_t credential, std::string_view model,
+                               admission& into);
+
+  /// Tells keys apart without keeping them: of the configured key where there is one, else of the caller's own.
+  std::uint64_t fingerprint(std::uint16_t upstream, const request_head& caller) const;
+
+  /// Connections beside those of admitted requests are worth making only while nothing is in doubt.
+  bool way_is_clear(std::uint16_t upstream) const;
+
+  // For the control loop.
+  bool wants_probe(std::uint16_t upstream) const;
+  void probe_succeeded(std::uint16_t upstream);
+  policy::circuit_breaker::state connection_state(std::uint16_t upstream) const;
+  policy::circuit_breaker::state shown_state(std::uint16_t upstream) const;
+  std::vector<policy::breaker_change> take_changes();
+  /// From 0 to 1.
+  double random_share();
+
+ private:
+  double draw() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+
+  mutable std::mutex mutex_;
+  policy::endpoint_health health_;
+  std::mt19937_64 random_;
+  // Not changed after start:
+  std::vector<bool> followed_;
+  hash_key key_;
+  std::vector<std::optional<std::uint64_t>> configured_;  // fingerprints
+};
+
+}  // namespace tideover::proxy

@@ -1,0 +1,54 @@
+#include "tideover/ops/cloud_probe.hpp"
+
+#include <algorithm>
+
+namespace tideover::ops {
+
+cloud_probe::cloud_probe(net::event_loop& control, const proxy::services& shared)
+    : control_(control), shared_(shared), upstreams_(shared.upstreams.size()) {}
+
+void cloud_probe::tick(time_point now) {
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    auto& u = upstreams_[i];
+    auto const index = static_cast<std::uint16_t>(i);
+    const auto& settings = *shared_.upstreams[i].settings;
+    if (u.asking) continue;
+    if (settings.tier != tier::cloud || !shared_.health->wants_probe(index)) {
+      u.doubted = false;
+      continue;
+    }
+    if (!u.doubted) {  // it has just been found that it cannot be reached
+      u.doubted = true;
+      u.next = after(now, pause(settings));
+    }
+    if (now < u.next || !cloud_may_be_used()) continue;
+    u.next = after(now, pause(settings));
+    u.asking = true;
+    net::spawn(ask(index), [&u](std::exception_ptr) { u.asking = false; });
+  }
+}
+
+/// Where no request may go, nothing is opened, not even for free.
+bool cloud_probe::cloud_may_be_used() const {
+  const auto& workflows = shared_.configuration->workflows;
+  return std::any_of(workflows.begin(), workflows.end(), [&](const auto& entry) {
+    const auto& [name, w] = entry;
+    return w.policy != policy_kind::local_only && !shared_.configuration->in_contingency(name);
+  });
+}
+
+/// A little less than the interval, and never in step with other daemons: what is left is for the connecting itself.
+duration cloud_probe::pause(const config::upstream& u) {
+  auto const interval = std::min<duration>(u.breaker.open_for, longest_interval);
+  auto const share = 0.75 + 0.2 * shared_.health->random_share();
+  return duration(static_cast<duration::rep>(share * static_cast<double>(interval.count())));
+}
+
+net::task<void> cloud_probe::ask(std::uint16_t upstream) {
+  const auto& way = shared_.upstreams[upstream];
+  auto const by = after(clock::now(), std::min<duration>(way.settings->timeouts.connect, longest_interval));
+  auto const dialled = co_await net::dial(control_, *shared_.names, way.target, nullptr, by);
+  if (dialled.connection) shared_.health->probe_succeeded(upstream);
+}
+
+}  // namespace tideover::ops

@@ -1,0 +1,134 @@
+#include "tideover/proxy/health_table.hpp"
+
+#include <bit>
+#include <utility>
+
+namespace tideover::proxy {
+
+namespace {
+
+// Callers name models; what is kept of a name is bounded. Longer ones share an entry with their like.
+constexpr std::size_t longest_model = 200;
+
+std::vector<std::optional<policy::breaker_settings>> settings_of(const config::snapshot& configuration) {
+  std::vector<std::optional<policy::breaker_settings>> all;
+  for (const auto& u : configuration.upstreams)
+    // The local tier is the last resort: whatever it did before, it is asked.
+    all.push_back(u.tier == tier::cloud ? std::optional(u.breaker) : std::nullopt);
+  return all;
+}
+
+hash_key random_key() {
+  std::random_device entropy;
+  hash_key key;
+  for (auto& word : key) word = (std::uint64_t{entropy()} << 32) ^ entropy();
+  return key;
+}
+
+bool carries_a_key(const header_field& f) {
+  return f.id == field_id::authorization || iequals(f.name, "x-api-key") || iequals(f.name, "api-key");
+}
+
+}  // namespace
+
+health_table::health_table(const config::snapshot& configuration)
+    : health_(settings_of(configuration)), random_(std::random_device{}()), key_(random_key()) {
+  for (const auto& u : configuration.upstreams) {
+    followed_.push_back(u.tier == tier::cloud);
+    auto& mark = configured_.emplace_back();
+    if (u.credential) mark = keyed_hash(key_, u.credential->reveal_for_wire());
+  }
+}
+
+std::optional<health_table::refusal> health_table::admit(std::uint16_t upstream, std::uint64_t credential,
+                                                         std::string_view model, admission& into) {
+  into.abandon();
+  if (!followed_[upstream]) return std::nullopt;
+  policy::health_key const key{upstream, credential, model.substr(0, longest_model)};
+  auto const now = clock::now();
+  std::lock_guard const lock(mutex_);
+  if (auto const permit = health_.admit(key, now)) {
+    into.permit_ = *permit;
+    into.table_ = this;
+    return std::nullopt;
+  }
+  return refusal{health_.refuses(key, now).value_or(reason::breaker_open), health_.refused_until(key, now) - now};
+}
+
+std::uint64_t health_table::fingerprint(std::uint16_t upstream, const request_head& caller) const {
+  if (configured_[upstream]) return *configured_[upstream];
+  std::uint64_t mark = 0;
+  for (const auto& f : caller.fields.list)
+    if (carries_a_key(f)) mark = std::rotl(mark, 1) ^ keyed_hash(key_, f.value);
+  return mark;
+}
+
+bool health_table::way_is_clear(std::uint16_t upstream) const {
+  return connection_state(upstream) == policy::circuit_breaker::state::closed;
+}
+
+bool health_table::wants_probe(std::uint16_t upstream) const {
+  std::lock_guard const lock(mutex_);
+  return health_.wants_probe(upstream, clock::now());
+}
+
+void health_table::probe_succeeded(std::uint16_t upstream) {
+  std::lock_guard const lock(mutex_);
+  health_.probe_succeeded(upstream, clock::now());
+}
+
+policy::circuit_breaker::state health_table::connection_state(std::uint16_t upstream) const {
+  std::lock_guard const lock(mutex_);
+  return health_.connection_state(upstream, clock::now());
+}
+
+policy::circuit_breaker::state health_table::shown_state(std::uint16_t upstream) const {
+  std::lock_guard const lock(mutex_);
+  return health_.shown_state(upstream, clock::now());
+}
+
+std::vector<policy::breaker_change> health_table::take_changes() {
+  std::lock_guard const lock(mutex_);
+  return health_.take_changes();
+}
+
+double health_table::random_share() {
+  std::lock_guard const lock(mutex_);
+  return draw();
+}
+
+void health_table::admission::committed() {
+  if (!table_ || !permit_.trial) return;  // only half-open is waiting for it
+  std::lock_guard const lock(table_->mutex_);
+  table_->health_.committed(permit_, clock::now());
+}
+
+void health_table::admission::succeeded() {
+  if (!table_) return;
+  auto& table = *std::exchange(table_, nullptr);
+  std::lock_guard const lock(table.mutex_);
+  table.health_.succeeded(permit_, clock::now());
+}
+
+void health_table::admission::request_at_fault() {
+  if (!table_) return;
+  auto& table = *std::exchange(table_, nullptr);
+  std::lock_guard const lock(table.mutex_);
+  table.health_.request_at_fault(permit_, clock::now());
+}
+
+void health_table::admission::failed(const failure& what) {
+  if (!table_) return;
+  auto& table = *std::exchange(table_, nullptr);
+  std::lock_guard const lock(table.mutex_);
+  table.health_.failed(permit_, what, clock::now(), table.draw());
+}
+
+void health_table::admission::abandon() {
+  if (!table_) return;
+  auto& table = *std::exchange(table_, nullptr);
+  std::lock_guard const lock(table.mutex_);
+  table.health_.abandoned(permit_);
+}
+
+}  // namespace tideover::proxy
