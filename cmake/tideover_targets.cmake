@@ -15,8 +15,16 @@ function(tideover_target_defaults target)
     target_compile_options(${target} PUBLIC -fsanitize=${TIDEOVER_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${TIDEOVER_SANITIZE})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND TIDEOVER_SANITIZE MATCHES "undefined")
-      # Debian's Boost and nlohmann headers are not clean under GCC's null check inside coroutine frames.
+      # A report ends the program, so that no test can pass over it.
       target_compile_options(${target} PUBLIC -fno-sanitize-recover=all)
+    endif()
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # Instrumented code makes GCC suspect std::optional of reading what it has not set.
+      target_compile_options(${target} PUBLIC -Wno-maybe-uninitialized)
+    endif()
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND TIDEOVER_SANITIZE MATCHES "thread")
+      # Asio's fences are not understood by the thread sanitizer; GCC warns about each of them.
+      target_compile_options(${target} PUBLIC -Wno-tsan)
     endif()
   endif()
 endfunction()

@@ -138,6 +138,7 @@ class json_line {
     literal("\":");
   }
   void bytes(std::string_view text) {
+    if (text.empty()) return;  // memcpy takes no null, not even for nothing
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

@@ -206,7 +206,11 @@ void match_path(route& r, std::string_view method) {
   for (const auto& known : known_paths) {
     if (r.path != known.path) continue;
     r.what = known.what;
-    if (!lists(known.methods, method)) refuse_method(r, known.methods);
+    // The same path lists what the cloud has stored: its own affair.
+    if (known.what == endpoint::chat_completions && lists(reads_only, method))
+      r.what = endpoint::other_v1;
+    else if (!lists(known.methods, method))
+      refuse_method(r, known.methods);
     return;
   }
   for (auto const tree : forbidden_trees) {

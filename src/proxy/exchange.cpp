@@ -266,7 +266,8 @@ net::task<void> exchange::judge_and_commit(attempt& a, std::uint16_t upstream) {
       what = make_failure(reason::server_error, phase::read_body, status, local_error_->message);
     }
     if (what) {
-      if (settings.tier == tier::cloud) keep_cloud_error(a, upstream);
+      // A redirect is never passed on (contract §4): it would send the caller and its key elsewhere.
+      if (settings.tier == tier::cloud && status >= 400) keep_cloud_error(a, upstream);
       a.settle();
       attempt_failed(upstream, std::move(*what));
       co_return;

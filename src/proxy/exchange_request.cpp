@@ -17,6 +17,7 @@ namespace {
 
 // Bodies of pass-through requests up to this size are held all the same: a held body costs one system call less.
 constexpr std::size_t small_body_bytes = 64u << 10;
+constexpr std::size_t slowest_body_bytes_per_second = 1024;
 
 adapt::own_error refusal(int status, std::string_view code, std::string message) {
   return {status, std::string(code), std::move(message), {}};
@@ -79,6 +80,14 @@ net::task<attempt_end> exchange::say_continue() {
   co_return attempt_end::done;
 }
 
+/// A body may be large and the line slow. What is not acceptable is standing still, nor a trickle that only keeps a
+/// connection busy.
+time_point exchange::body_deadline(time_point began, std::size_t received) const {
+  auto const patience = configuration().limits.head_timeout;
+  auto const at_slowest = std::chrono::seconds(received / slowest_body_bytes_per_second);
+  return std::min(after(clock::now(), patience), after(began, 2 * patience + at_slowest));
+}
+
 net::task<attempt_end> exchange::read_body() {
   auto const head_bytes = head_.size_bytes;
   auto const all = head_bytes + static_cast<std::size_t>(framing_.length);
@@ -86,7 +95,7 @@ net::task<attempt_end> exchange::read_body() {
     auto const step = co_await say_continue();
     if (step != attempt_end::done) co_return step;
   }
-  // A body may be large and the line slow; what is not acceptable is standing still.
+  auto const began = clock::now();
   while (block_.size() < all) {
     auto const got = down_.try_read(block_.end(), all - block_.size());
     if (got.ok()) {
@@ -94,7 +103,7 @@ net::task<attempt_end> exchange::read_body() {
       continue;
     }
     if (!got.again()) co_return attempt_end::client_gone;
-    auto const how = co_await home_.reactions().wait(after(clock::now(), configuration().limits.head_timeout),
+    auto const how = co_await home_.reactions().wait(body_deadline(began, block_.size() - head_bytes),
                                                      on(down_.source(), net::readable));
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (how == woken::timed_out) co_return attempt_end::failed;
@@ -107,6 +116,7 @@ net::task<attempt_end> exchange::read_body() {
 net::task<attempt_end> exchange::read_chunked_body() {
   adapt::chunk_decoder chunks;
   std::string_view raw = early_body_;
+  auto const began = clock::now();
   auto const limit = configuration().limits.request_body;
   for (;;) {
     while (!raw.empty() || chunks.done()) {
@@ -145,8 +155,8 @@ net::task<attempt_end> exchange::read_chunked_body() {
     }
     if (!got.again()) co_return attempt_end::client_gone;
     raw = {};
-    auto const how = co_await home_.reactions().wait(after(clock::now(), configuration().limits.head_timeout),
-                                                     on(down_.source(), net::readable));
+    auto const how =
+        co_await home_.reactions().wait(body_deadline(began, chunked_body_.size()), on(down_.source(), net::readable));
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (how == woken::timed_out) co_return attempt_end::failed;
   }

@@ -1,5 +1,6 @@
 // After the decision: the answer's head goes out, bytes flow, and a broken end stays visible to the caller.
 #include <algorithm>
+#include <charconv>
 
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -13,6 +14,14 @@ namespace {
 constexpr std::size_t look_ahead_bytes = 64u << 10;  // an unfinished event waits for its end up to this size
 // A stream that has said its last word may keep its connection open; nobody waits for that.
 constexpr auto after_terminator = std::chrono::seconds(2);
+
+/// To HEAD the answer tells the length that GET would have had (RFC 9110 §8.6).
+std::uint64_t told_length(const response_head& head) {
+  auto const text = head.fields.value_of(field_id::content_length);
+  std::uint64_t length = 0;
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  return length;
+}
 
 }  // namespace
 
@@ -70,7 +79,7 @@ net::task<void> exchange::send_whole(attempt& a, std::uint16_t upstream) {
   else
     asked_.request_at_fault();
   auto& text = home_.head_text();
-  begin_answer(text, a, upstream, adapt::body_kind::length, body.size());
+  begin_answer(text, a, upstream, adapt::body_kind::length, is_head_ ? told_length(a.head()) : body.size());
   iovec const pieces[] = {{text.data(), text.size()}, {const_cast<char*>(body.data()), body.size()}};
   bool const sent = out_.send({pieces, body.empty() ? 1u : 2u});
   record_.bytes_out = body.size();
@@ -107,12 +116,15 @@ bool exchange::send_piece(std::string_view head, std::string_view bytes, std::st
 net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
   auto const limits = machine_->limits();
   auto const& framing = a.framing();
-  auto const kind = framing.body == adapt::body_kind::until_close ? adapt::body_kind::chunked : framing.body;
+  auto const kind = framing.body == adapt::body_kind::until_close                ? adapt::body_kind::chunked
+                    : is_head_ && a.head().fields.find(field_id::content_length) ? adapt::body_kind::length
+                                                                                 : framing.body;
+  auto const length = is_head_ ? told_length(a.head()) : framing.length;
   tell_health_of_passed_on(a.head(), upstream);
   auto next = a.next_payload();  // before anything waits: the first bytes are still in scratch memory
   {
     auto& text = home_.head_text();
-    begin_answer(text, a, upstream, kind, framing.length);
+    begin_answer(text, a, upstream, kind, length);
     bool const ended = next.what == io_result::kind::eof || a.complete();
     std::string_view const payload = next.what == io_result::kind::ok && !is_head_ ? next.payload : std::string_view{};
     if (!send_piece(text, payload, ended ? "0\r\n\r\n" : "")) {

@@ -209,12 +209,12 @@ TEST(Failover, AnAnswerLargerThanTheLimitIsNeverHeld) {
 }
 
 TEST(Failover, WorksInEveryDialectWholeAndStreamed) {
-  world w;
-  w.start();
-  w.openai.stop();
-  w.anthropic.stop();
   for (auto const& row : dialects()) {
     SCOPED_TRACE(row.name);
+    world w;  // of its own: after three failures in a row the cloud would not even be asked
+    w.start();
+    w.openai.stop();
+    w.anthropic.stop();
     expect_local(post(w.port(), row.path, row.whole), "connect");
     auto const streamed = post(w.port(), row.path, row.stream);
     expect_local(streamed, "connect");
@@ -329,12 +329,12 @@ TEST(BothDown, TheCallerGetsTheCloudsOwnErrorWithoutAnInvitationToRepeat) {
 }
 
 TEST(BothDown, TheCallerGetsA503InTheDialectItSpeaks) {
-  world w;
-  w.start();
-  w.openai.stop();
-  w.anthropic.stop();
-  w.ollama.stop();
   for (auto const& row : dialects()) {
+    world w;
+    w.start();
+    w.openai.stop();
+    w.anthropic.stop();
+    w.ollama.stop();
     for (auto const& body : {row.whole, row.stream}) {
       SCOPED_TRACE(std::string(row.name) + " " + body);
       auto const answer = post(w.port(), row.path, body);

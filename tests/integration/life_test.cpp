@@ -307,6 +307,27 @@ TEST(Descriptors, AreAllGivenBackAfterCallersOfEveryKind) {
       << before << " -> " << w.daemon().open_descriptors();
 }
 
+TEST(Slowloris, ABodyThatTricklesInIsEndedAlthoughItNeverStandsStill) {
+  world w;
+  world_options options;
+  options.more = "limits: {head_timeout: 300ms}";
+  w.start(options);
+  raw_client client(w.port());
+  client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n");
+  // A byte each time nothing came back for a moment: always sooner than the limit for standing still.
+  std::string heard;
+  int bytes = 0;
+  while (heard.empty() && bytes < 2000) {
+    if (client.send("x") != io::ok) break;
+    ++bytes;
+    auto const waited = client.raw().read_some(heard, 65536, steady::now() + std::chrono::milliseconds(50));
+    if (waited != io::ok && waited != io::timed_out) break;
+  }
+  EXPECT_LT(bytes, 2000) << "a trickle kept its connection for ever";
+  EXPECT_TRUE(heard.starts_with("HTTP/1.1 408 ")) << heard;
+  EXPECT_EQ(w.openai.connections(), 0U);
+}
+
 TEST(Slowloris, AHeadThatNeverEndsIsEndedByUs) {
   world w;
   world_options options;

@@ -263,6 +263,18 @@ TEST(Stream, AnErrorEventOfTheCloudAfterContentPassesAndIsNotFollowedByDone) {
   EXPECT_EQ(w.daemon().wait_for_log("request", 1).at(0).value("outcome", ""), "cut");
 }
 
+TEST(Stream, ThatLacksOnlyItsLastLineIsCompleted) {
+  world w;
+  auto events = openai::chat_events({});
+  auto const whole = joined(events);
+  events.pop_back();  // the finish reason came, [DONE] did not
+  w.openai.on("/v1/chat/completions", stream(events));
+  w.start();
+  auto const answer = w.chat_stream();
+  expect_cloud(answer);
+  EXPECT_EQ(answer.body, whole);
+}
+
 TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
   for (bool in_order : {true, false}) {
     world w;

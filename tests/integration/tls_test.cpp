@@ -22,9 +22,12 @@ TEST_F(UpstreamTls, AGoodCertificateIsUsedAndItsConnectionAgain) {
   world w(context_for(ca.good()));
   w.start(trusting(w));
   raw_client client(w.port());  // one caller stays with one worker, and a worker with its pool
-  expect_cloud(client.post("/v1/chat/completions", chat_body));
-  expect_cloud(client.post("/v1/chat/completions", chat_stream_body));
-  EXPECT_EQ(w.openai.connections(), 1U);
+  for (int i = 0; i < 3; ++i) {
+    expect_cloud(client.post("/v1/chat/completions", chat_body));
+    expect_cloud(client.post("/v1/chat/completions", chat_stream_body));
+  }
+  // Beside the connection that is used again a spare may have been opened.
+  EXPECT_LE(w.openai.connections(), 2U);
 }
 
 TEST_F(UpstreamTls, TheNameToFindCanBeConfigured) {

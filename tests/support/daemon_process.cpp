@@ -31,6 +31,12 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
+/// The program of this build, unless the environment names another one (an installed one, or one with sanitizers).
+std::string program() {
+  auto const* other = std::getenv("TIDEOVER_BIN");
+  return other != nullptr && *other != '\0' ? other : TIDEOVER_BINARY;
+}
+
 std::uint16_t port_of(const std::string& address) {
   std::uint16_t port = 0;
   auto const colon = address.rfind(':');
@@ -48,7 +54,7 @@ daemon_process::daemon_process(const daemon_options& options) {
 }
 
 void daemon_process::spawn(const daemon_options& options) {
-  std::vector<std::string> arguments{TIDEOVER_BINARY, "run", "--ready-file", folder_.file(ready_name)};
+  std::vector<std::string> arguments{program(), "run", "--ready-file", folder_.file(ready_name)};
   if (!options.yaml.empty()) {
     arguments.push_back("--config");
     arguments.push_back(folder_.file("tideover.yaml"));

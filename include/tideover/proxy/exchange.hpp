@@ -56,6 +56,7 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, route
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
+  time_point body_deadline(time_point began, std::size_t received) const;
   net::task<attempt_end> read_body();
   net::task<attempt_end> read_chunked_body();
   net::task<attempt_end> say_continue();

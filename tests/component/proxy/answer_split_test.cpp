@@ -94,5 +94,20 @@ TEST(AnswerSplit, TheConnectionIsReusedAfterAWholeAnswerAndNotAfterSurplusBytes)
   EXPECT_TRUE(bench.at_end(cloud));
 }
 
+TEST(AnswerSplit, HeadIsToldTheLengthThatGetWouldHaveHad) {
+  for (const char* path : {"/v1/models", "/v1/files/file-1"}) {
+    bench_of_one bench;
+    int const cloud = bench.connect(bench_of_one::cloud);
+    bench.say(bench.caller(), std::string("HEAD ") + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ASSERT_TRUE(bench.hear(cloud).starts_with("HEAD ")) << path;
+    bench.say(cloud, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1234\r\n\r\n");
+    auto const heard = bench.hear(bench.caller());
+    EXPECT_NE(heard.find("Content-Length: 1234\r\n"), std::string::npos) << path << "\n" << heard;
+    EXPECT_TRUE(heard.ends_with("\r\n\r\n")) << heard;
+    ASSERT_EQ(bench.reported().records.size(), 1u) << path;
+    EXPECT_EQ(bench.reported().records[0].how, outcome::answered);
+  }
+}
+
 }  // namespace
 }  // namespace tideover::proxy::test

@@ -77,6 +77,21 @@ TEST(Cut, AStreamWithoutItsLastLineIsCompletedWhenItSaidThatItHasFinished) {
   EXPECT_EQ(bench.reported().records.at(0).how, outcome::answered);
 }
 
+TEST(Cut, ARedirectIsNeverPassedOnEvenWhenNobodyElseServes) {
+  // It would send the caller, and its key, to wherever the redirect says.
+  bench_of_one bench;
+  int const cloud = bench.connect(bench_of_one::cloud);
+  int const local = bench.connect(bench_of_one::local);
+  bench.say(bench.caller(), chat_request(false));
+  bench.say(cloud, "HTTP/1.1 302 Found\r\nLocation: http://evil.test/\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_FALSE(bench.hear(local).empty());
+  bench.say(local, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+  auto const heard = bench.hear(bench.caller());
+  EXPECT_TRUE(heard.starts_with("HTTP/1.1 503 ")) << heard;
+  EXPECT_EQ(heard.find("Location"), std::string::npos);
+  EXPECT_NE(heard.find("X-Tideover-Failover: redirect"), std::string::npos) << heard;
+}
+
 TEST(Cut, ACallerWhoLeavesEndsTheUpstreamAtOnceAndNobodyIsBlamed) {
   auto const wire = chunked(stream_body, 40, "text/event-stream");
   for (std::size_t at = 0; at < wire.find("[DONE]"); at += 7) {

@@ -36,6 +36,7 @@ TEST_F(RouteTable, EveryRowOfTheContractHasItsEndpoint) {
       {"DELETE", "/v1/models/ft:gpt-4o:acme::1", endpoint::other_v1},
       {"POST", "/v1/files", endpoint::other_v1},
       {"POST", "/v1/messages/batches", endpoint::other_v1},
+      {"GET", "/v1/chat/completions?limit=2", endpoint::other_v1},
       {"GET", "/v1/chat/completions/chatcmpl-1", endpoint::other_v1},
       {"DELETE", "/v1/responses/resp_1", endpoint::other_v1},
       {"POST", "/v1/chat/completionsX", endpoint::other_v1},
@@ -66,7 +67,7 @@ TEST_F(RouteTable, RefusesWithStatusAndCode) {
     int status;
     std::string_view code, allow;
   } const rows[] = {
-      {"GET", "/v1/chat/completions", 405, "method_not_allowed", "POST"},
+      {"DELETE", "/v1/chat/completions", 405, "method_not_allowed", "POST"},
       {"PUT", "/v1/messages", 405, "method_not_allowed", "POST"},
       {"post", "/v1/messages", 405, "method_not_allowed", "POST"},  // methods are case-sensitive
       {"POST", "/v1/models", 405, "method_not_allowed", "GET, HEAD"},
