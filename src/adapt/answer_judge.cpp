@@ -12,7 +12,6 @@ namespace {
 struct answer_facts {
   std::string_view model;
   bool has_error = false;
-  error_facts error;
 
   bool has_list = false;  // the member that holds the answer: choices, output, content, data
   bool is_null_list = false;
@@ -28,8 +27,9 @@ struct answer_facts {
 
 class reader {
  public:
-  reader(endpoint what, std::string_view body) : what_(what), c_(body) {}
+  reader(endpoint what, std::string_view body, error_facts& error) : what_(what), c_(body), error_(error) {}
 
+  bool is_object() { return c_.peek() == json_kind::object; }
   bool read();  // false: not one whole JSON object
   answer_facts facts;
 
@@ -42,6 +42,7 @@ class reader {
 
   endpoint what_;
   json_cursor c_;
+  error_facts& error_;
 };
 
 bool reader::read() {
@@ -53,38 +54,38 @@ void reader::member(std::string_view key) {
     response_facts r;
     response_member(c_, key, r);
     // One member at a time: only what this key can say is taken over.
-    if (key == "model") facts.model = r.model;
-    if (key == "status") facts.status = r.status;
-    if (key == "usage") facts.tokens = r.tokens;
-    if (key == "output") {
+    if (is(key, "model")) facts.model = r.model;
+    if (is(key, "status")) facts.status = r.status;
+    if (is(key, "usage")) facts.tokens = r.tokens;
+    if (is(key, "output")) {
       facts.has_list = r.has_output;
       facts.says_something = r.says_something;
     }
-    if (key == "error") {
+    if (is(key, "error")) {
       facts.has_error = r.has_error;
-      facts.error = std::move(r.error);
+      error_ = std::move(r.error);
     }
     return;
   }
   const bool anthropic = what_ == endpoint::messages || what_ == endpoint::count_tokens;
-  if (key == "model") {
+  if (is(key, "model")) {
     facts.model = take_raw(c_);
-  } else if (key == "error") {
-    facts.error = {};
-    facts.has_error = read_error_value(c_, facts.error);
-  } else if (key == "usage") {
+  } else if (is(key, "error")) {
+    error_ = {};
+    facts.has_error = read_error_value(c_, error_);
+  } else if (is(key, "usage")) {
     only_member(c_, anthropic ? "output_tokens" : "completion_tokens", [this] { facts.tokens = take_count(c_) > 0; });
-  } else if (key == "done") {
+  } else if (is(key, "done")) {
     facts.looks_like_ollama = take_present(c_);
-  } else if (key == "choices" && !anthropic) {
+  } else if (is(key, "choices") && !anthropic) {
     choices();
-  } else if (key == "content" && anthropic) {
+  } else if (is(key, "content") && anthropic) {
     blocks();
-  } else if (key == "stop_reason" && anthropic) {
+  } else if (is(key, "stop_reason") && anthropic) {
     finish_reason();
-  } else if (key == "data" && what_ == endpoint::embeddings) {
+  } else if (is(key, "data") && what_ == endpoint::embeddings) {
     vectors();
-  } else if (key == "input_tokens") {
+  } else if (is(key, "input_tokens")) {
     facts.has_count = c_.peek() == json_kind::number;
     c_.skip();
   } else {
@@ -108,11 +109,11 @@ void reader::choices() {
   facts.has_list = each_element(c_, [this] {
     facts.any_element = true;
     each_member(c_, [this](std::string_view key) {
-      if (key == "message" || key == "delta") {
+      if (is(key, "message") || is(key, "delta")) {
         facts.says_something = delta_says_something(c_) || facts.says_something;
-      } else if (key == "text") {
+      } else if (is(key, "text")) {
         facts.says_something = take_filled(c_) || facts.says_something;
-      } else if (key == "finish_reason") {
+      } else if (is(key, "finish_reason")) {
         finish_reason();
       } else {
         c_.skip();
@@ -143,7 +144,8 @@ void reader::vectors() {
 
 /// HTML by its label: an edge's error page or a captive portal.
 bool is_html(std::string_view content_type) {
-  for (const std::string_view html : {"text/html", "application/xhtml+xml"})
+  static constexpr std::string_view labels[] = {"text/html", "application/xhtml+xml"};
+  for (const auto html : labels)
     if (iequals(content_type.substr(0, html.size()), html)) return true;
   return false;
 }
@@ -187,38 +189,55 @@ bool is_request_at_fault(const error_facts& e) {
          e.code.starts_with("invalid_image");
 }
 
-answer_verdict fails(answer_verdict v, reason why, std::string_view detail) {
+void fails(answer_verdict& v, reason why, std::string_view detail) {
   v.failure = why;
   v.detail = detail;
-  return v;
 }
 
-answer_verdict judge_response(answer_verdict v, const answer_facts& f) {
-  if (json_text_is(f.status, "failed")) return fails(std::move(v), reason::error_in_200, "status failed");
-  if (!f.has_list && f.status.empty()) return fails(std::move(v), reason::malformed, "no output and no status");
-  if (!f.status.empty() && !json_text_is(f.status, "completed")) return v;  // incomplete, cancelled, queued: an answer
-  if (!f.has_list) return fails(std::move(v), reason::malformed, "no output");
-  if (!f.says_something && !f.tokens) return fails(std::move(v), reason::empty, "completed without output");
-  return v;
+void judge_response(answer_verdict& v, const answer_facts& f) {
+  if (json_text_is(f.status, "failed")) return fails(v, reason::error_in_200, "status failed");
+  if (!f.has_list && f.status.empty()) return fails(v, reason::malformed, "no output and no status");
+  if (!f.status.empty() && !json_text_is(f.status, "completed")) return;  // incomplete, cancelled, queued: an answer
+  if (!f.has_list) return fails(v, reason::malformed, "no output");
+  if (!f.says_something && !f.tokens) return fails(v, reason::empty, "completed without output");
 }
 
-answer_verdict judge_message(answer_verdict v, const answer_facts& f, dialect from) {
+void judge_message(answer_verdict& v, const answer_facts& f, dialect from) {
   // Ollama writes null where nothing was generated; from anybody else that is no message.
   const bool is_message = f.has_list || (f.is_null_list && from == dialect::ollama);
-  if (!is_message) return fails(std::move(v), reason::malformed, "no content");
-  if (f.unfinished) return fails(std::move(v), reason::empty, "stop_reason is null");
+  if (!is_message) return fails(v, reason::malformed, "no content");
+  if (f.unfinished) return fails(v, reason::empty, "stop_reason is null");
   // Silence with tokens spent is legitimate after tool results.
-  if (!f.says_something && f.plain_stop && !f.tokens) return fails(std::move(v), reason::empty, "content is empty");
-  return v;
+  if (!f.says_something && f.plain_stop && !f.tokens) return fails(v, reason::empty, "content is empty");
 }
 
-answer_verdict judge_choices(answer_verdict v, const answer_facts& f) {
-  if (!f.has_list)
-    return fails(std::move(v), reason::malformed, f.looks_like_ollama ? "Ollama's own format" : "no choices");
-  if (!f.any_element) return fails(std::move(v), reason::empty, "choices is empty");
-  if (f.unfinished) return fails(std::move(v), reason::empty, "finish_reason is null");
-  if (!f.says_something && f.plain_stop && !f.tokens) return fails(std::move(v), reason::empty, "nothing was said");
-  return v;
+void judge_choices(answer_verdict& v, const answer_facts& f) {
+  if (!f.has_list) return fails(v, reason::malformed, f.looks_like_ollama ? "Ollama's own format" : "no choices");
+  if (!f.any_element) return fails(v, reason::empty, "choices is empty");
+  if (f.unfinished) return fails(v, reason::empty, "finish_reason is null");
+  if (!f.says_something && f.plain_stop && !f.tokens) return fails(v, reason::empty, "nothing was said");
+}
+
+void judge_facts(answer_verdict& v, const answer_facts& f, endpoint what, dialect from) {
+  std::string decoded;
+  v.model = shortened(plain_text(f.model, decoded));
+  if (f.has_error) {
+    v.failure = judge_error_in_200(v.error);
+    v.detail = named("error", v.error);
+    return;
+  }
+  switch (what) {
+    case endpoint::responses: return judge_response(v, f);
+    case endpoint::messages: return judge_message(v, f, from);
+    case endpoint::count_tokens:
+      if (!f.has_count) fails(v, reason::malformed, "input_tokens is no number");
+      return;
+    case endpoint::embeddings:
+      if (!f.has_list) return fails(v, reason::malformed, "no data");
+      if (!f.any_element || !f.says_something) fails(v, reason::empty, "a vector is missing");
+      return;
+    default: return judge_choices(v, f);
+  }
 }
 
 }  // namespace
@@ -235,33 +254,21 @@ std::optional<reason> judge_error_in_200(const error_facts& error) {
 answer_verdict judge_answer(endpoint what, dialect from, std::string_view content_type, std::string_view body) {
   answer_verdict v;
   if (!is_judged(what)) return v;
-  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
-    return fails(std::move(v), reason::malformed, "empty body");
-  if (is_html(content_type)) return fails(std::move(v), reason::malformed, "HTML instead of JSON");
-  if (json_cursor(body).peek() != json_kind::object) return fails(std::move(v), reason::malformed, "not a JSON object");
-
-  reader r(what, body);
-  if (!r.read()) return fails(std::move(v), reason::malformed, "broken or cut JSON");
-  answer_facts& f = r.facts;
-  v.model = std::string(shortened(json_decode(f.model)));
-
-  if (f.has_error) {
-    v.error = std::move(f.error);
-    v.failure = judge_error_in_200(v.error);
-    v.detail = named("error", v.error);
-    return v;
+  reader r(what, body, v.error);
+  const bool is_object = r.is_object();
+  if (!is_object && body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    fails(v, reason::malformed, "empty body");
+  } else if (is_html(content_type)) {
+    fails(v, reason::malformed, "HTML instead of JSON");
+  } else if (!is_object) {
+    fails(v, reason::malformed, "not a JSON object");
+  } else if (!r.read()) {
+    v.error = {};
+    fails(v, reason::malformed, "broken or cut JSON");
+  } else {
+    judge_facts(v, r.facts, what, from);
   }
-  switch (what) {
-    case endpoint::responses: return judge_response(std::move(v), f);
-    case endpoint::messages: return judge_message(std::move(v), f, from);
-    case endpoint::count_tokens:
-      return f.has_count ? v : fails(std::move(v), reason::malformed, "input_tokens is no number");
-    case endpoint::embeddings:
-      if (!f.has_list) return fails(std::move(v), reason::malformed, "no data");
-      if (!f.any_element || !f.says_something) return fails(std::move(v), reason::empty, "a vector is missing");
-      return v;
-    default: return judge_choices(std::move(v), f);
-  }
+  return v;
 }
 
 }  // namespace tideover::adapt

@@ -11,7 +11,7 @@ bool parts_say_something(json_cursor& c) {
   bool said = false;
   each_element(c, [&] {
     each_member(c, [&](std::string_view key) {
-      if (key == "text" || key == "refusal" || key == "transcript") {
+      if (is(key, "text") || is(key, "refusal") || is(key, "transcript")) {
         said = take_filled(c) || said;
       } else {
         c.skip();
@@ -24,7 +24,8 @@ bool parts_say_something(json_cursor& c) {
 }  // namespace
 
 bool is_plain_stop(std::string_view raw_reason) {
-  for (const std::string_view plain : {"stop", "end_turn", "stop_sequence", "load", "unload"})
+  static constexpr std::string_view plain_stops[] = {"stop", "end_turn", "stop_sequence", "load", "unload"};
+  for (const auto plain : plain_stops)
     if (json_text_is(raw_reason, plain)) return true;
   return false;
 }
@@ -32,8 +33,8 @@ bool is_plain_stop(std::string_view raw_reason) {
 bool delta_says_something(json_cursor& c) {
   bool said = false;
   each_member(c, [&](std::string_view key) {
-    if (key == "content" || key == "reasoning" || key == "reasoning_content" || key == "refusal" ||
-        key == "tool_calls" || key == "function_call" || key == "audio" || key == "reasoning_details") {
+    if (is(key, "content") || is(key, "reasoning") || is(key, "reasoning_content") || is(key, "refusal") ||
+        is(key, "tool_calls") || is(key, "function_call") || is(key, "audio") || is(key, "reasoning_details")) {
       said = take_filled(c) || said;
     } else {
       c.skip();
@@ -46,9 +47,9 @@ bool item_says_something(json_cursor& c) {
   std::string_view type;
   bool text = false;
   each_member(c, [&](std::string_view key) {
-    if (key == "type") {
+    if (is(key, "type")) {
       type = take_raw(c);
-    } else if (key == "content") {
+    } else if (is(key, "content")) {
       text = parts_say_something(c);
     } else {
       c.skip();
@@ -62,9 +63,9 @@ bool block_says_something(json_cursor& c) {
   std::string_view type;
   bool text = false;
   each_member(c, [&](std::string_view key) {
-    if (key == "type") {
+    if (is(key, "type")) {
       type = take_raw(c);
-    } else if (key == "text" || key == "thinking") {
+    } else if (is(key, "text") || is(key, "thinking")) {
       text = take_filled(c) || text;
     } else {
       c.skip();
@@ -74,17 +75,17 @@ bool block_says_something(json_cursor& c) {
 }
 
 void response_member(json_cursor& c, std::string_view key, response_facts& facts) {
-  if (key == "model") {
+  if (is(key, "model")) {
     facts.model = take_raw(c);
-  } else if (key == "status") {
+  } else if (is(key, "status")) {
     facts.status = take_raw(c);
-  } else if (key == "error") {
+  } else if (is(key, "error")) {
     facts.error = {};
     facts.has_error = read_error_value(c, facts.error);
-  } else if (key == "output") {
+  } else if (is(key, "output")) {
     facts.says_something = false;
     facts.has_output = each_element(c, [&] { facts.says_something = item_says_something(c) || facts.says_something; });
-  } else if (key == "usage") {
+  } else if (is(key, "usage")) {
     only_member(c, "output_tokens", [&] { facts.tokens = take_count(c) > 0; });
   } else {
     c.skip();

@@ -27,13 +27,13 @@ bool read_error_object(json_cursor& c, error_facts& into) {
   std::string detail_code;
   each_member(c, [&](std::string_view key) {
     any = true;
-    if (key == "type") {
+    if (is(key, "type")) {
       into.type = take_word(c);
-    } else if (key == "code") {
+    } else if (is(key, "code")) {
       into.code = take_word(c);
-    } else if (key == "message") {
+    } else if (is(key, "message")) {
       into.message = take_text(c);
-    } else if (key == "details") {
+    } else if (is(key, "details")) {
       only_member(c, "error_code", [&] { detail_code = take_word(c); });
     } else {
       c.skip();
@@ -52,7 +52,7 @@ void unwrap_message(error_facts& facts) {
   json_cursor c(text);
   bool has_error = false;
   each_member(c, [&](std::string_view key) {
-    if (key == "error" && c.peek() == json_kind::object) {
+    if (is(key, "error") && c.peek() == json_kind::object) {
       has_error = read_error_object(c, inner);
     } else {
       c.skip();
@@ -139,14 +139,14 @@ error_facts read_error_body(std::string_view body) {
   json_cursor c(body);
   if (c.peek() != json_kind::object) return {};
   each_member(c, [&](std::string_view key) {
-    if (key == "error") {
+    if (is(key, "error")) {
       nested = {};
       has_error = read_error_value(c, nested);
-    } else if (key == "type") {
+    } else if (is(key, "type")) {
       top_type = take_word(c);
-    } else if (key == "code") {
+    } else if (is(key, "code")) {
       top.code = take_word(c);
-    } else if (key == "message") {
+    } else if (is(key, "message")) {
       top.message = take_text(c);
     } else {
       c.skip();

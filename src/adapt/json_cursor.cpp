@@ -1,74 +1,15 @@
 #include "tideover/adapt/json_cursor.hpp"
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "json_tokens.hpp"
 
 namespace tideover::adapt {
 
+using namespace json_tokens;
+
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_white(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-#if defined(__SSE2__)
-/// One bit for each of sixteen bytes that ends a run of plain text: quote, backslash, control character. With bit 1
-/// flipped the quote joins the control characters as one range, which saturates to zero; so does the backslash.
-inline unsigned special_bytes(const char* p) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i above_quote = _mm_subs_epu8(_mm_xor_si128(bytes, _mm_set1_epi8(0x02)), _mm_set1_epi8(0x20));
-  const __m128i off_backslash = _mm_xor_si128(bytes, _mm_set1_epi8('\\'));
-  const __m128i plain = _mm_min_epu8(above_quote, off_backslash);
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(plain, _mm_setzero_si128())));
-}
-#endif
-
-/// The four hex digits after `\u`, or -1.
-int hex4(const char* p, const char* end) {
-  if (end - p < 4) return -1;
-  int value = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int digit = hex_value(p[i]);
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
-/// The byte a two-character escape stands for, or 0. `\u` is not one of them.
-constexpr auto simple_escapes = [] {
-  std::array<char, 256> table{};
-  table['"'] = '"';
-  table['\\'] = '\\';
-  table['/'] = '/';
-  table['b'] = '\b';
-  table['f'] = '\f';
-  table['n'] = '\n';
-  table['r'] = '\r';
-  table['t'] = '\t';
-  return table;
-}();
-inline char simple_escape(char c) { return simple_escapes[static_cast<unsigned char>(c)]; }
-
-/// How many bytes the escape at `p` (which points at the backslash) takes, or 0 if it is none.
-inline std::ptrdiff_t escape_size(const char* p, const char* end) {
-  if (end - p < 2) return 0;
-  if (simple_escape(p[1]) != 0) return 2;
-  return p[1] == 'u' && hex4(p + 2, end) >= 0 ? 6 : 0;
-}
 
 struct utf8 {
   char bytes[4];
@@ -110,210 +51,149 @@ utf8 decode_escape(const char*& p, const char* end) {
 
 }  // namespace
 
-json_cursor::json_cursor(std::string_view text, unsigned max_depth)
-    : at_(text.data()), end_(text.data() + text.size()), max_depth_(std::min(max_depth, json_depth_limit)) {}
-
 bool json_cursor::fail() {
+  at_ = end_;
+  due_[0] = ',';
   ok_ = false;
   return false;
 }
 
-inline void json_cursor::white() {
-  while (at_ != end_ && is_white(*at_)) ++at_;
+/// Moves over white space; true if something follows.
+inline bool json_cursor::white() {
+  at_ = past_white(at_, end_);
+  return at_ != end_;
 }
 
-json_kind json_cursor::peek() {
-  if (!ok_) return json_kind::invalid;
-  white();
-  if (at_ == end_) return json_kind::invalid;
-  switch (*at_) {
-    case '{': return json_kind::object;
-    case '[': return json_kind::array;
-    case '"': return json_kind::string;
-    case 't':
-    case 'f': return json_kind::boolean;
-    case 'n': return json_kind::null;
-    default: return *at_ == '-' || is_digit(*at_) ? json_kind::number : json_kind::invalid;
-  }
-}
-
-bool json_cursor::open(char bracket) {
-  if (!ok_) return false;
-  white();
-  if (at_ == end_ || *at_ != bracket || depth_ >= max_depth_) return fail();
-  ++at_;
-  ++depth_;
-  first_ = true;
+/// Moves to `end`, which is null where nothing was found.
+inline bool json_cursor::accept(const char* end) {
+  if (end == nullptr) return fail();
+  at_ = end;
   return true;
 }
 
-bool json_cursor::enter_object() { return open('{'); }
-bool json_cursor::enter_array() { return open('['); }
+json_kind json_cursor::peek_past_white() {
+  return white() ? kinds_[static_cast<unsigned char>(*at_)] : json_kind::invalid;
+}
 
-bool json_cursor::key_and_colon(std::string_view& raw_key) {
-  if (!scan_string(raw_key)) return false;
-  white();
-  if (at_ == end_ || *at_ != ':') return fail();
-  ++at_;
-  return true;
+inline bool json_cursor::close(const char* bracket) {
+  at_ = bracket + 1;
+  --depth_;
+  due_[0] = ',';
+  return false;
 }
 
 bool json_cursor::next_member(std::string_view& raw_key) {
-  if (!ok_) return false;
-  white();
-  if (at_ == end_ || depth_ == 0) return fail();
-  if (*at_ == '}') {
-    ++at_;
-    --depth_;
-    first_ = false;
-    return false;
+  constexpr std::ptrdiff_t around = 3;  // what comes before the key, its quote, and the colon
+  const char* const p = at_;
+  if (end_ - p >= around + short_string && std::memcmp(p, due_, 2) == 0) [[likely]] {
+    const char* const start = p + 2;
+    if (const char* const quote = short_string_end(start, end_); quote != nullptr && quote[1] == ':') [[likely]] {
+      raw_key = {start, static_cast<std::size_t>(quote - start)};
+      at_ = quote + 2;
+      due_[0] = ',';
+      escaped_ = false;
+      return true;
+    }
   }
-  if (!first_) {
-    if (*at_ != ',') return fail();
-    ++at_;
-    white();
+  if (p != end_ && *p == '}' && due_[0] == ',') return close(p);
+  return next_member_anyhow(raw_key);
+}
+
+bool json_cursor::next_member_anyhow(std::string_view& raw_key) {
+  const char* p = at_;
+  if (p == end_ || depth_ == 0) return fail();
+  const bool first = due_[0] != ',';
+  p = past_white(first ? p + 1 : p, end_);
+  if (p == end_) return fail();
+  if (*p == '}') return close(p);
+  if (!first) {
+    if (*p != ',') return fail();
+    p = past_white(p + 1, end_);
   }
-  first_ = false;
-  return key_and_colon(raw_key);
+  due_[0] = ',';
+  if (p == end_ || *p != '"') return fail();
+  const char* const start = p + 1;
+  const char* const quote = string_end(start, {begin_, end_}, escaped_);
+  if (quote == nullptr) return fail();
+  p = past_white(quote + 1, end_);
+  if (p == end_ || *p != ':') return fail();
+  raw_key = {start, static_cast<std::size_t>(quote - start)};
+  at_ = p + 1;
+  return true;
 }
 
 bool json_cursor::next_element() {
-  if (!ok_) return false;
-  white();
-  if (at_ == end_ || depth_ == 0) return fail();
-  if (*at_ == ']') {
-    ++at_;
-    --depth_;
-    first_ = false;
-    return false;
+  const char* p = at_;
+  if (p == end_ || depth_ == 0) return fail();
+  const bool first = due_[0] != ',';
+  p = past_white(first ? p + 1 : p, end_);
+  if (p == end_) return fail();
+  if (*p == ']') return close(p);
+  if (!first) {
+    if (*p != ',') return fail();
+    p = past_white(p + 1, end_);
+    if (p == end_ || *p == ']') return fail();  // a comma promises another value
   }
-  if (!first_) {
-    if (*at_ != ',') return fail();
-    ++at_;
-    white();
-    if (at_ == end_ || *at_ == ']') return fail();  // a comma promises another value
-  }
-  first_ = false;
-  return true;
-}
-
-// Nearly all bytes of a prompt are looked at here and nowhere else, hence sixteen at a time; the escapes among them are
-// stepped over within the block, because text with line breaks has one in every other block.
-bool json_cursor::scan_string(std::string_view& raw) {
-  if (at_ == end_ || *at_ != '"') return fail();
-  const char* const start = at_ + 1;
-  const char* p = start;
-#if defined(__SSE2__)
-  while (end_ - p >= 16) {
-    const char* next = p + 16;
-    for (unsigned hits = special_bytes(p); hits != 0;) {
-      const int i = std::countr_zero(hits);
-      const char* const special = p + i;
-      if (*special == '"') {
-        raw = {start, static_cast<std::size_t>(special - start)};
-        at_ = special + 1;
-        return true;
-      }
-      if (*special != '\\') return fail();
-      if (i < 15 && simple_escape(special[1]) != 0) {
-        hits &= hits - 1;
-        hits &= ~(2U << i);
-        continue;
-      }
-      const std::ptrdiff_t size = escape_size(special, end_);
-      if (size == 0) return fail();
-      next = special + size;  // begin a new block behind it: rare, and it may reach into the next one
-      break;
-    }
-    p = next;
-  }
-#endif
-  while (p != end_) {  // the last bytes of the whole text
-    if (*p == '"') {
-      raw = {start, static_cast<std::size_t>(p - start)};
-      at_ = p + 1;
-      return true;
-    }
-    std::ptrdiff_t size = 1;
-    if (*p == '\\') {
-      size = escape_size(p, end_);
-    } else if (static_cast<unsigned char>(*p) < 0x20) {
-      size = 0;  // RFC 8259 §7 wants control characters escaped
-    }
-    if (size == 0) return fail();
-    p += size;
-  }
-  return fail();
-}
-
-bool json_cursor::scan_number(std::string_view& raw) {
-  const char* const start = at_;
-  const auto digits = [this] {
-    const char* const from = at_;
-    while (at_ != end_ && is_digit(*at_)) ++at_;
-    return at_ != from;
-  };
-  if (at_ != end_ && *at_ == '-') ++at_;
-  if (at_ != end_ && *at_ == '0') {
-    ++at_;  // nothing may follow a leading zero but a fraction or an exponent (RFC 8259 §6)
-  } else if (!digits()) {
-    return fail();
-  }
-  if (at_ != end_ && *at_ == '.') {
-    ++at_;
-    if (!digits()) return fail();
-  }
-  if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
-    ++at_;
-    if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
-    if (!digits()) return fail();
-  }
-  raw = {start, static_cast<std::size_t>(at_ - start)};
-  return true;
-}
-
-bool json_cursor::literal(std::string_view word) {
-  if (static_cast<std::size_t>(end_ - at_) < word.size() || std::memcmp(at_, word.data(), word.size()) != 0)
-    return fail();
-  at_ += word.size();
+  due_[0] = ',';
+  at_ = p;
   return true;
 }
 
 bool json_cursor::read_string(std::string_view& raw) {
-  if (!ok_) return false;
-  white();
-  return scan_string(raw);
+  const char* const p = at_;
+  if (end_ - p >= 1 + short_string && *p == '"') [[likely]] {
+    if (const char* const quote = short_string_end(p + 1, end_)) {
+      raw = {p + 1, static_cast<std::size_t>(quote - p - 1)};
+      at_ = quote + 1;
+      escaped_ = false;
+      return true;
+    }
+  }
+  return read_string_anyhow(raw);
+}
+
+bool json_cursor::read_string_anyhow(std::string_view& raw) {
+  if (!white() || *at_ != '"') return fail();
+  const char* const start = at_ + 1;
+  const char* const quote = string_end(start, {begin_, end_}, escaped_);
+  if (quote == nullptr) return fail();
+  raw = {start, static_cast<std::size_t>(quote - start)};
+  at_ = quote + 1;
+  return true;
 }
 
 bool json_cursor::read_number(std::string_view& raw) {
-  if (!ok_) return false;
   white();
-  return scan_number(raw);
+  const char* const start = at_;
+  if (!accept(number_end(start, end_))) return false;
+  raw = {start, static_cast<std::size_t>(at_ - start)};
+  return true;
 }
 
 bool json_cursor::read_bool(bool& value) {
-  if (!ok_) return false;
-  white();
-  if (at_ == end_) return fail();
+  if (!white()) return fail();
   value = *at_ == 't';
-  return literal(value ? "true" : "false");
+  return accept(value ? literal_end(at_, end_, "true") : literal_end(at_, end_, "false"));
 }
 
 bool json_cursor::read_null() {
-  if (!ok_) return false;
   white();
-  return literal("null");
+  return accept(literal_end(at_, end_, "null"));
 }
 
 bool json_cursor::skip() {
-  if (!ok_) return false;
-  white();
-  if (at_ == end_) return fail();
-  return *at_ == '{' || *at_ == '[' ? skip_container() : skip_scalar();
+  const char* const p = at_;
+  if (end_ - p >= 1 + short_string && *p == '"') {
+    if (const char* const quote = short_string_end(p + 1, end_)) {
+      at_ = quote + 1;
+      return true;
+    }
+  }
+  if (!white()) return fail();
+  return *at_ == '{' || *at_ == '[' ? skip_container() : accept(scalar_end(at_, {begin_, end_}));
 }
 
 bool json_cursor::skip(std::string_view& raw) {
-  if (!ok_) return false;
   white();
   const char* const start = at_;
   if (!skip()) return false;
@@ -321,77 +201,77 @@ bool json_cursor::skip(std::string_view& raw) {
   return true;
 }
 
-bool json_cursor::skip_scalar() {
-  std::string_view ignored;
-  switch (*at_) {
-    case '"': return scan_string(ignored);
-    case 't': return literal("true");
-    case 'f': return literal("false");
-    case 'n': return literal("null");
-    default: return scan_number(ignored);
-  }
+namespace {
+
+/// Behind the key and the colon at `p`, or null.
+inline const char* key_and_colon_end(const char* p, bounds text) {
+  if (p == text.end || *p != '"') return nullptr;
+  bool ignored;
+  const char* const quote = string_end(p + 1, text, ignored);
+  if (quote == nullptr) return nullptr;
+  p = past_white(quote + 1, text.end);
+  return p != text.end && *p == ':' ? p + 1 : nullptr;
 }
 
+}  // namespace
+
 /// One loop instead of recursion: a bit per open container says whether it is an object, so that hostile nesting costs
-/// neither stack nor memory.
+/// neither stack nor memory. The innermost sixty-four levels are in a register, the others on the stack.
 bool json_cursor::skip_container() {
-  std::uint64_t object_bits[json_depth_limit / 64];  // a word is cleared when its first level opens
-  const unsigned base = depth_;
-  const auto in_object = [&] {
-    const unsigned level = depth_ - 1;
-    return ((object_bits[level / 64] >> (level % 64)) & 1) != 0;
-  };
-  std::string_view ignored;
+  std::uint64_t outer[json_depth_limit / 64];  // a word is written when the level after its last opens
+  std::uint64_t objects = 0;                   // of the innermost level in bit 0
+  unsigned level = 0;
+  const unsigned levels = max_depth_ - depth_;
+  const bounds text{begin_, end_};
+  const char* p = at_;
 
   for (;;) {  // a value is due
-    white();
-    if (at_ == end_) return fail();
-    if (const char bracket = *at_; bracket == '{' || bracket == '[') {
-      const unsigned level = depth_;
-      if (!open(bracket)) return false;
-      const std::uint64_t bit = std::uint64_t{1} << (level % 64);
-      std::uint64_t& word = object_bits[level / 64];
-      if (level == base || level % 64 == 0) word = 0;
-      word = bracket == '{' ? word | bit : word & ~bit;
-      white();
-      if (at_ == end_) return fail();
-      if (*at_ != (bracket == '{' ? '}' : ']')) {
-        if (bracket == '{' && !key_and_colon(ignored)) return false;
+    p = past_white(p, end_);
+    if (p == end_) return fail();
+    if (const bool object = *p == '{'; object || *p == '[') {
+      if (level == levels) return fail();
+      if (level % 64 == 0 && level != 0) outer[level / 64 - 1] = objects;
+      ++level;
+      objects = objects << 1 | (object ? 1 : 0);
+      p = past_white(p + 1, end_);
+      if (p == end_) return fail();
+      if (*p != (object ? '}' : ']')) {
+        if (object && (p = key_and_colon_end(p, text)) == nullptr) return fail();
         continue;
       }
       // empty: closed below like any other
-    } else if (!skip_scalar()) {
-      return false;
+    } else if ((p = scalar_end(p, text)) == nullptr) {
+      return fail();
     }
 
     for (;;) {  // a value has ended, or an empty container is about to
-      if (depth_ == base) {
-        first_ = false;
+      p = past_white(p, end_);
+      if (p == end_) return fail();
+      const bool object = (objects & 1) != 0;
+      if (*p == ',') {
+        p = past_white(p + 1, end_);
+        if (object && (p = key_and_colon_end(p, text)) == nullptr) return fail();
+        break;
+      }
+      if (*p != (object ? '}' : ']')) return fail();
+      ++p;
+      --level;
+      objects >>= 1;
+      if (level == 0) {
+        at_ = p;
         return true;
       }
-      white();
-      if (at_ == end_) return fail();
-      if (*at_ == (in_object() ? '}' : ']')) {
-        ++at_;
-        --depth_;
-        continue;
-      }
-      if (*at_ != ',') return fail();
-      ++at_;
-      white();
-      if (in_object() && !key_and_colon(ignored)) return false;
-      break;
+      if (level % 64 == 0) objects = outer[level / 64 - 1];
     }
   }
 }
 
 bool json_cursor::finish() {
   if (!ok_ || depth_ != 0) return fail();
-  white();
-  return at_ == end_ || fail();
+  return !white() || fail();
 }
 
-bool json_text_is(std::string_view raw, std::string_view plain) {
+bool json_escaped_text_is(std::string_view raw, std::string_view plain) {
   if (raw.find('\\') == std::string_view::npos) return raw == plain;
   const char* p = raw.data();
   const char* const end = p + raw.size();

@@ -1,7 +1,7 @@
 #include "tideover/adapt/request_scan.hpp"
 
-#include <array>
 #include <cstddef>
+#include <vector>
 
 #include "json_read.hpp"
 
@@ -16,7 +16,7 @@ struct finding {
 
   bool any() const { return !field.empty(); }
   void keep_first(const finding& other) {
-    if (!any()) *this = other;
+    if (!any() && other.any()) *this = other;
   }
 };
 
@@ -26,7 +26,7 @@ struct parts_facts {
   bool images = false;
 };
 
-/// Top-level fields that may refer to state at the cloud. One slot each, so that the last of duplicates wins.
+/// Top-level fields that may refer to state at the cloud, so that the last of duplicates wins.
 enum class slot : std::uint8_t {
   previous_response_id,
   conversation,
@@ -38,8 +38,7 @@ enum class slot : std::uint8_t {
   container,
   mcp_servers,
   tools,
-  messages,
-  count
+  messages
 };
 
 bool starts(std::string_view raw, std::string_view prefix) {
@@ -70,9 +69,9 @@ bool is_image(std::string_view raw_type) {
 
 class scanner {
  public:
-  scanner(endpoint what, std::string_view body) : what_(what), c_(body) {}
+  scanner(endpoint what, std::string_view body, request_facts& facts) : what_(what), c_(body), facts_(facts) {}
 
-  request_facts run();
+  void run();
 
  private:
   void member(std::string_view key);
@@ -81,53 +80,54 @@ class scanner {
   void chat_member(std::string_view key);
   void messages_member(std::string_view key);
 
-  void note(slot where, finding found);
+  void note(slot where, const finding& found);
   void present(slot where, std::string_view field) { note(where, {take_present(c_) ? field : "", {}}); }
   void tools();
   void conversation_items();
-  parts_facts item();
+  void item(parts_facts& all);
   parts_facts parts(bool nested);
   parts_facts part(bool nested);
   bool effort();
 
   struct noted {
+    slot where;
     finding found;
-    unsigned order = 0;
   };
 
   endpoint what_;
   json_cursor c_;
-  request_facts facts_;
-  std::array<noted, static_cast<std::size_t>(slot::count)> slots_{};
-  unsigned order_ = 0;
+  request_facts& facts_;
+  std::vector<noted> findings_;  // in the order of the fields; most requests have none
   bool has_functions_ = false;
   bool flat_effort_ = false;       // reasoning_effort
   bool nested_effort_ = false;     // reasoning.effort
   bool thinking_enabled_ = false;  // thinking.type
 };
 
-request_facts scanner::run() {
-  if (c_.peek() != json_kind::object) return {};
-  each_member(c_, [this](std::string_view key) { member(key); });
-  if (!c_.finish()) return {};
+void scanner::run() {
+  const bool is_object = each_member(c_, [this](std::string_view key) { member(key); });
+  if (!is_object || !c_.finish()) {
+    facts_ = {};
+    return;
+  }
 
   facts_.is_json_object = true;
   facts_.has_tools = facts_.has_tools || has_functions_;
   facts_.wants_reasoning = flat_effort_ || nested_effort_ || thinking_enabled_;
-  const noted* first = nullptr;
-  for (const auto& n : slots_)
-    if (n.found.any() && (first == nullptr || n.order < first->order)) first = &n;
-  if (first != nullptr) {
-    facts_.not_replayable = first->found.field;
-    facts_.not_replayable += json_decode(first->found.raw_value).substr(0, 100);  // goes into logs and error texts
+  if (!findings_.empty()) {
+    const finding& first = findings_.front().found;
+    facts_.not_replayable = first.field;
+    facts_.not_replayable += json_decode(first.raw_value).substr(0, 100);  // goes into logs and error texts
   }
-  return facts_;
 }
 
-void scanner::note(slot where, finding found) { slots_[static_cast<std::size_t>(where)] = {found, order_++}; }
+void scanner::note(slot where, const finding& found) {
+  if (!findings_.empty()) std::erase_if(findings_, [where](const noted& n) { return n.where == where; });
+  if (found.any()) findings_.push_back({where, found});
+}
 
 void scanner::member(std::string_view key) {
-  if (key == "model") {
+  if (is(key, "model")) {
     facts_.model = take_text(c_);
   } else if (is_generation(what_) || what_ == endpoint::count_tokens) {
     generation_member(key);
@@ -137,19 +137,19 @@ void scanner::member(std::string_view key) {
 }
 
 void scanner::generation_member(std::string_view key) {
-  if (key == "stream") {
+  if (is(key, "stream")) {
     facts_.stream = take_true(c_);
-  } else if (key == "tools") {
+  } else if (is(key, "tools")) {
     tools();
-  } else if (key == "stream_options") {
+  } else if (is(key, "stream_options")) {
     facts_.include_usage = false;
     only_member(c_, "include_usage", [&] { facts_.include_usage = take_true(c_); });
-  } else if (key == "reasoning_effort") {
+  } else if (is(key, "reasoning_effort")) {
     flat_effort_ = effort();
-  } else if (key == "reasoning") {
+  } else if (is(key, "reasoning")) {
     nested_effort_ = false;
     only_member(c_, "effort", [&] { nested_effort_ = effort(); });
-  } else if (key == "thinking") {
+  } else if (is(key, "thinking")) {
     thinking_enabled_ = false;
     only_member(c_, "type", [&] {
       const auto type = take_raw(c_);
@@ -170,15 +170,15 @@ bool scanner::effort() {
 }
 
 void scanner::responses_member(std::string_view key) {
-  if (key == "input") {
+  if (is(key, "input")) {
     conversation_items();
-  } else if (key == "previous_response_id") {
+  } else if (is(key, "previous_response_id")) {
     present(slot::previous_response_id, "previous_response_id");
-  } else if (key == "conversation") {
+  } else if (is(key, "conversation")) {
     present(slot::conversation, "conversation");
-  } else if (key == "background") {
+  } else if (is(key, "background")) {
     note(slot::background, {take_true(c_) ? "background" : "", {}});
-  } else if (key == "prompt") {
+  } else if (is(key, "prompt")) {
     present(slot::prompt, "prompt");
   } else {
     c_.skip();
@@ -186,15 +186,15 @@ void scanner::responses_member(std::string_view key) {
 }
 
 void scanner::chat_member(std::string_view key) {
-  if (key == "messages") {
+  if (is(key, "messages")) {
     conversation_items();
-  } else if (key == "functions") {
+  } else if (is(key, "functions")) {
     has_functions_ = take_filled(c_);
-  } else if (key == "web_search_options") {
+  } else if (is(key, "web_search_options")) {
     present(slot::web_search_options, "web_search_options");
-  } else if (key == "audio") {
+  } else if (is(key, "audio")) {
     present(slot::audio, "audio");
-  } else if (key == "modalities") {
+  } else if (is(key, "modalities")) {
     finding found;
     each_element(c_, [&] {
       if (json_text_is(take_raw(c_), "audio")) found = {"modalities[]=audio", {}};
@@ -206,11 +206,11 @@ void scanner::chat_member(std::string_view key) {
 }
 
 void scanner::messages_member(std::string_view key) {
-  if (key == "messages") {
+  if (is(key, "messages")) {
     conversation_items();
-  } else if (key == "container") {
+  } else if (is(key, "container")) {
     present(slot::container, "container");
-  } else if (key == "mcp_servers") {
+  } else if (is(key, "mcp_servers")) {
     note(slot::mcp_servers, {take_filled(c_) ? "mcp_servers" : "", {}});
   } else {
     c_.skip();
@@ -232,17 +232,13 @@ void scanner::tools() {
 
 void scanner::conversation_items() {
   parts_facts all;
-  each_element(c_, [&] {
-    const auto one = item();
-    all.state.keep_first(one.state);
-    all.images = all.images || one.images;
-  });
+  each_element(c_, [&] { item(all); });
   facts_.has_images = all.images;
   note(slot::messages, all.state);
 }
 
 /// A message, or an item of a Responses input.
-parts_facts scanner::item() {
+void scanner::item(parts_facts& all) {
   std::string_view type;
   bool has_role = false;
   bool has_id = false;
@@ -250,37 +246,37 @@ parts_facts scanner::item() {
   parts_facts content;
   parts_facts output;
   each_member(c_, [&](std::string_view key) {
-    if (key == "content") {
+    if (is(key, "content")) {
       content = parts(false);
-    } else if (key == "role") {
+    } else if (is(key, "role")) {
       has_role = take_present(c_);
-    } else if (key == "type") {
+    } else if (is(key, "type")) {
       type = take_raw(c_);
-    } else if (key == "id") {
+    } else if (is(key, "id")) {
       has_id = take_present(c_);
-    } else if (key == "output" && what_ == endpoint::responses) {
+    } else if (is(key, "output") && what_ == endpoint::responses) {
       output = parts(false);
-    } else if (key == "audio" && what_ == endpoint::chat_completions) {
+    } else if (is(key, "audio") && what_ == endpoint::chat_completions) {
       has_audio = take_present(c_);
     } else {
       c_.skip();
     }
   });
 
-  parts_facts facts{{}, content.images || output.images};
+  all.images = all.images || content.images || output.images;
+  if (all.state.any()) return;
   if (what_ == endpoint::responses) {
     // The type of a reference may be left out: an id alone is one as well.
     if (json_text_is(type, "item_reference") || (type.empty() && !has_role && has_id))
-      facts.state = {"input[].type=item_reference", {}};
+      all.state = {"input[].type=item_reference", {}};
     // A compacted history can only be read where it was made.
     else if (starts(type, "compaction"))
-      facts.state = {"input[].type=", type};
+      all.state = {"input[].type=", type};
   } else if (has_audio) {
-    facts.state = {"messages[].audio", {}};  // the id of an earlier spoken answer
+    all.state = {"messages[].audio", {}};  // the id of an earlier spoken answer
   }
-  facts.state.keep_first(content.state);
-  facts.state.keep_first(output.state);
-  return facts;
+  all.state.keep_first(content.state);
+  all.state.keep_first(output.state);
 }
 
 /// The parts of a `content` or `output`: a list, a single part, or plain text, which says nothing here.
@@ -303,17 +299,17 @@ parts_facts scanner::part(bool nested) {
   bool source_is_file = false;  // of its `source` (messages)
   parts_facts inner;
   each_member(c_, [&](std::string_view key) {
-    if (key == "type") {
+    if (is(key, "type")) {
       type = take_raw(c_);
-    } else if (key == "file_id") {
+    } else if (is(key, "file_id")) {
       file_id = take_present(c_);
-    } else if (key == "file") {
+    } else if (is(key, "file")) {
       inner_file_id = false;
       only_member(c_, "file_id", [&] { inner_file_id = take_present(c_); });
-    } else if (key == "source") {
+    } else if (is(key, "source")) {
       source_is_file = false;
       only_member(c_, "type", [&] { source_is_file = json_text_is(take_raw(c_), "file"); });
-    } else if (key == "content" && !nested) {
+    } else if (is(key, "content") && !nested) {
       inner = parts(true);
     } else {
       c_.skip();
@@ -335,6 +331,10 @@ parts_facts scanner::part(bool nested) {
 
 }  // namespace
 
-request_facts scan_request(endpoint what, std::string_view body) { return scanner(what, body).run(); }
+request_facts scan_request(endpoint what, std::string_view body) {
+  request_facts facts;
+  scanner(what, body, facts).run();
+  return facts;
+}
 
 }  // namespace tideover::adapt

@@ -11,19 +11,38 @@ namespace tideover::adapt {
 
 namespace {
 
+#if defined(__SSE2__)
+/// Whether any of sixty-four bytes is a CR or anything below it: nearly always a line end.
+inline bool may_have_line_end(const char* p) {
+  const auto load = [p](int at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at)); };
+  const __m128i least = _mm_min_epu8(_mm_min_epu8(load(0), load(16)), _mm_min_epu8(load(32), load(48)));
+  const __m128i above_cr = _mm_subs_epu8(least, _mm_set1_epi8('\r'));
+  return _mm_movemask_epi8(_mm_cmpeq_epi8(above_cr, _mm_setzero_si128())) != 0;
+}
+
+/// A bit for each of sixteen bytes that is a CR or LF.
+inline unsigned line_end_bytes(const char* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return static_cast<unsigned>(_mm_movemask_epi8(
+      _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')))));
+}
+#endif
+
 /// The position of the first CR or LF at or after `from`, or the size of `text`.
 inline std::size_t find_line_end(std::string_view text, std::size_t from) {
   const char* p = text.data() + from;
   const char* const end = text.data() + text.size();
+  if (p != end && (*p == '\n' || *p == '\r')) return from;  // every event ends so
 #if defined(__SSE2__)
-  const __m128i lf = _mm_set1_epi8('\n');
-  const __m128i cr = _mm_set1_epi8('\r');
-  while (end - p >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto hits =
-        static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, lf), _mm_cmpeq_epi8(bytes, cr))));
-    if (hits != 0) return static_cast<std::size_t>(p - text.data()) + static_cast<std::size_t>(std::countr_zero(hits));
-    p += 16;
+  while (end - p >= 64 && !may_have_line_end(p)) p += 64;
+  const auto position = [&](unsigned hits) {
+    return static_cast<std::size_t>(p - text.data()) + static_cast<std::size_t>(std::countr_zero(hits));
+  };
+  for (; end - p >= 16; p += 16)
+    if (const unsigned hits = line_end_bytes(p); hits != 0) return position(hits);
+  if (p != end && text.size() >= 16) {  // the last bytes, in a block that reaches back
+    const unsigned hits = line_end_bytes(end - 16) >> (16 - (end - p));
+    return hits == 0 ? text.size() : position(hits);
   }
 #endif
   while (p != end && *p != '\n' && *p != '\r') ++p;
@@ -70,8 +89,25 @@ void sse_boundary::consumed(std::size_t bytes) {
   boundary_ -= std::min(bytes, boundary_);
 }
 
-bool sse_reader::next(sse_event& event) {
-  event = {};
+namespace {
+
+/// One field of an event: its name, and its value without the one space that may come before it.
+struct field {
+  std::string_view name;
+  std::string_view value;
+};
+
+field split(std::string_view line) {
+  std::size_t colon = 4;  // of `data`, which nearly every line is
+  if (!line.starts_with("data:")) colon = std::min(line.find(':'), line.size());
+  std::string_view value = line.substr(std::min(colon + 1, line.size()));
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  return {line.substr(0, colon), value};
+}
+
+}  // namespace
+
+bool sse_reader::read(sse_event& event) {
   storage_.clear();
   bool any_line = false;
   bool several_data_lines = false;
@@ -95,13 +131,10 @@ bool sse_reader::next(sse_event& event) {
     if (line.front() == ':') continue;
     event.only_comments = false;
 
-    const std::size_t colon = line.find(':');
-    const std::string_view field = line.substr(0, colon);
-    std::string_view value = colon == std::string_view::npos ? std::string_view{} : line.substr(colon + 1);
-    if (value.starts_with(' ')) value.remove_prefix(1);
-    if (field == "event") {
+    const auto [name, value] = split(line);
+    if (name == "event") {
       event.name = value;
-    } else if (field == "data") {
+    } else if (name == "data") {
       if (event.has_data) {
         if (!several_data_lines) storage_ = event.data;
         several_data_lines = true;

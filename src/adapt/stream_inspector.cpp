@@ -1,5 +1,8 @@
 #include "tideover/adapt/stream_inspector.hpp"
 
+#include <cstddef>
+#include <optional>
+
 #include "answer_parts.hpp"
 #include "json_read.hpp"
 #include "tideover/adapt/sse.hpp"
@@ -10,10 +13,9 @@ namespace {
 
 /// Names that are not of this protocol, pings included, are ignored whatever they carry, as the SDKs do.
 bool is_anthropic_event(std::string_view name) {
-  for (const std::string_view known : {"", "error", "message_start", "message_delta", "message_stop",
-                                       "content_block_start", "content_block_delta", "content_block_stop"})
-    if (name == known) return true;
-  return false;
+  return name.empty() || is(name, "content_block_delta") || is(name, "content_block_start") ||
+         is(name, "content_block_stop") || is(name, "message_start") || is(name, "message_delta") ||
+         is(name, "message_stop") || is(name, "error");
 }
 
 constexpr std::string_view not_json = "an event's data is not a JSON object";
@@ -67,7 +69,9 @@ error_facts stream_inspector::error() const {
 }
 
 void stream_inspector::note_model(std::string_view raw) {
-  if (model_.empty() && !raw.empty()) model_ = std::string(shortened(json_decode(raw)));
+  if (!model_.empty() || raw.empty()) return;
+  std::string decoded;
+  model_ = shortened(plain_text(raw, decoded));
 }
 
 void stream_inspector::chat_chunk(std::string_view name, std::string_view data) {
@@ -78,43 +82,68 @@ void stream_inspector::chat_chunk(std::string_view name, std::string_view data) 
 
   json_cursor c(data);
   bool said = false;
-  bool has_error = false;
   bool names_model = false;
   std::string_view model;
   std::string_view finish;
-  error_facts error;
-  const bool is_object = each_member(c, [&](std::string_view key) {
-    if (key == "choices") {
-      each_element(c, [&] {
-        each_member(c, [&](std::string_view member) {
-          if (member == "delta" || member == "message") {
-            said = delta_says_something(c) || said;
-          } else if (member == "text") {
-            said = take_filled(c) || said;
-          } else if (member == "finish_reason") {
-            const auto raw = take_raw(c);
-            // With several choices one that explains itself speaks for all.
-            if (finish.empty() || is_plain_stop(finish)) finish = raw.empty() ? finish : raw;
-          } else {
-            c.skip();
-          }
-        });
-      });
-    } else if (key == "model") {
+  bool has_error = false;
+  std::optional<error_facts> error;
+  bool only_names = true;  // nothing so far that tells more than who answers
+  std::size_t head_size = 0;
+
+  const auto choice_member = [&](std::string_view key) {
+    if (is(key, "delta") || is(key, "message")) {
+      said = delta_says_something(c) || said;
+    } else if (is(key, "text")) {
+      said = take_filled(c) || said;
+    } else if (is(key, "finish_reason")) {
+      const auto raw = take_raw(c);
+      // With several choices one that explains itself speaks for all.
+      if (finish.empty() || is_plain_stop(finish)) finish = raw.empty() ? finish : raw;
+    } else {
+      c.skip();
+    }
+  };
+  const auto choices = [&] { each_element(c, [&] { each_member(c, choice_member); }); };
+  const auto member = [&](std::string_view key) {
+    if (is(key, "choices")) {
+      if (only_names && c.offset() <= longest_head) {
+        head_size = c.offset();
+        head_names_model_ = names_model;
+        head_model_at_ = names_model ? static_cast<std::size_t>(model.data() - data.data()) : 0;
+        head_model_size_ = model.size();
+      }
+      only_names = false;
+      choices();
+    } else if (is(key, "model")) {
       names_model = c.peek() == json_kind::string;
       model = take_raw(c);
-    } else if (key == "error") {
-      error = {};
-      has_error = read_error_value(c, error);
-    } else if (key == "usage") {
+    } else if (is(key, "error")) {
+      only_names = false;
+      has_error = read_error_value(c, error.emplace());
+    } else if (is(key, "usage")) {
+      only_names = false;
       only_member(c, "completion_tokens", [&] { tokens_spent_ = take_count(c) > 0 || tokens_spent_; });
     } else {
       c.skip();
     }
-  });
+  };
+
+  bool is_object = true;
+  if (const bool known = !head_.empty() && data.starts_with(head_); known) {
+    names_model = head_names_model_;
+    model = data.substr(head_model_at_, head_model_size_);
+    only_names = false;
+    c.go_on_in_object(head_.size());
+    choices();
+    each_further_member(c, member);
+  } else {
+    head_.clear();
+    is_object = each_member(c, member);
+    head_ = data.substr(0, head_size);
+  }
 
   if (!is_object || !c.finish()) return fail("malformed", not_json);
-  if (has_error) return fail(error);
+  if (has_error) return fail(*error);
   if (name == "error") return fail(read_error_body(data));
   if (from_ == dialect::ollama && names_model && model.empty() && !said && finish.empty() && !finish_seen_)
     return fail("swallowed_error", "the local server dropped an error and sent an empty chunk in its place");
@@ -134,17 +163,17 @@ void stream_inspector::responses_event(std::string_view name, std::string_view d
   error_facts error;
   response_facts response;
   const bool is_object = each_member(c, [&](std::string_view key) {
-    if (key == "type") {
+    if (is(key, "type")) {
       raw_type = take_raw(c);
-    } else if (key == "delta" || key == "text" || key == "refusal" || key == "arguments" || key == "input" ||
-               key == "code" || key == "partial_image_b64") {
+    } else if (is(key, "delta") || is(key, "text") || is(key, "refusal") || is(key, "arguments") || is(key, "input") ||
+               is(key, "code") || is(key, "partial_image_b64")) {
       text = take_filled(c) || text;
-    } else if (key == "item") {
+    } else if (is(key, "item")) {
       item = item_says_something(c);
-    } else if (key == "response") {
+    } else if (is(key, "response")) {
       response = {};
       each_member(c, [&](std::string_view member) { response_member(c, member, response); });
-    } else if (key == "error") {
+    } else if (is(key, "error")) {
       error = {};
       has_error = read_error_value(c, error);
     } else {
@@ -154,7 +183,7 @@ void stream_inspector::responses_event(std::string_view name, std::string_view d
   if (!is_object || !c.finish()) return fail("malformed", not_json);
 
   std::string decoded;
-  const std::string_view type = raw_type.empty() ? name : plain_key(raw_type, decoded);
+  const std::string_view type = raw_type.empty() ? name : plain_text(raw_type, decoded);
   note_model(response.model);
   if (type == "error") return fail(has_error ? error : read_error_body(data));
   if (type == "response.failed" || json_text_is(response.status, "failed")) return fail(response.error);
@@ -182,25 +211,25 @@ void stream_inspector::anthropic_event(std::string_view name, std::string_view d
   bool has_error = false;
   error_facts error;
   const bool is_object = each_member(c, [&](std::string_view key) {
-    if (key == "type") {
+    if (is(key, "type")) {
       raw_type = take_raw(c);
-    } else if (key == "content_block") {
+    } else if (is(key, "content_block")) {
       said = block_says_something(c) || said;
-    } else if (key == "delta") {
+    } else if (is(key, "delta")) {
       each_member(c, [&](std::string_view member) {
-        if (member == "text" || member == "thinking" || member == "partial_json") {
+        if (is(member, "text") || is(member, "thinking") || is(member, "partial_json")) {
           said = take_filled(c) || said;
-        } else if (member == "stop_reason") {
+        } else if (is(member, "stop_reason")) {
           stop_reason = take_raw(c);
         } else {
           c.skip();
         }
       });
-    } else if (key == "message") {
+    } else if (is(key, "message")) {
       only_member(c, "model", [&] { model = take_raw(c); });
-    } else if (key == "usage") {
+    } else if (is(key, "usage")) {
       only_member(c, "output_tokens", [&] { tokens = take_count(c) > 0; });
-    } else if (key == "error") {
+    } else if (is(key, "error")) {
       error = {};
       has_error = read_error_value(c, error);
     } else {
@@ -210,7 +239,7 @@ void stream_inspector::anthropic_event(std::string_view name, std::string_view d
   if (!is_object || !c.finish()) return fail("malformed", not_json);
 
   std::string decoded;
-  const std::string_view type = raw_type.empty() ? name : plain_key(raw_type, decoded);
+  const std::string_view type = raw_type.empty() ? name : plain_text(raw_type, decoded);
   if (has_error || type == "error" || name == "error") return fail(has_error ? error : read_error_body(data));
   note_model(model);
   tokens_spent_ = tokens_spent_ || tokens;

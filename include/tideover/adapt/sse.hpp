@@ -37,9 +37,14 @@ struct sse_event {
 class sse_reader {
  public:
   explicit sse_reader(std::string_view whole_events) : rest_(whole_events) {}
-  bool next(sse_event& event);  // false: none left
+  bool next(sse_event& event) {  // false: none left
+    event = {};
+    return !rest_.empty() && read(event);
+  }
 
  private:
+  bool read(sse_event& event);
+
   std::string_view rest_;
   std::string storage_;  // only for events with several data lines
 };

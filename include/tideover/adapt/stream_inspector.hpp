@@ -64,6 +64,13 @@ class stream_inspector {
   bool finish_seen_ = false;
   bool tokens_spent_ = false;  // usage names output tokens
   std::string model_;
+  // How the last chat chunk began, up to and with `"choices":`, and which of these bytes name the model. The next one
+  // nearly always begins with the same bytes, which need not be read twice.
+  static constexpr std::size_t longest_head = 512;
+  std::string head_;
+  std::size_t head_model_at_ = 0;
+  std::size_t head_model_size_ = 0;
+  bool head_names_model_ = false;
   std::string error_type_, error_code_, error_message_;
 };
 

@@ -216,6 +216,98 @@ TEST(JsonCursor, StringsEndAtTheRightByteWhateverTheirLengthAndPosition) {
   }
 }
 
+TEST(JsonCursor, InALongStringEveryByteIsLookedAtWhereverTheBlocksFall) {
+  const auto read = [](const std::string& text) {
+    const std::vector<char> exact(text.begin(), text.end());
+    json_cursor c(std::string_view(exact.data(), exact.size()));
+    std::string_view raw;
+    const bool whole = c.enter_array() && c.next_element() && c.read_string(raw) && !c.next_element() && c.finish();
+    return whole ? std::string(raw) : "broken";
+  };
+  for (const std::size_t size : {63U, 64U, 65U, 127U, 128U, 129U, 191U, 192U, 255U, 256U, 257U, 400U, 513U}) {
+    for (const std::string& tail : {std::string("]"), "                    ]" + std::string(150, ' ')}) {
+      for (std::size_t at = 0; at + 12 < size; ++at) {
+        const auto with = [&](std::string_view piece) {
+          std::string content(size, '\xe9');
+          content.replace(at, piece.size(), piece);
+          return content;
+        };
+        const auto text = [&](const std::string& content) { return "[\"" + content + '"' + tail; };
+        for (const std::string_view escape : {R"(\")", R"(\\)", R"(\\\")", R"(\u005c)", R"(\n\n\n\n\n\n)"})
+          ASSERT_EQ(read(text(with(escape))), with(escape)) << size << ' ' << at;
+        for (const std::string_view wrong : {"\n", "\x1f", "\"", R"(\x)", R"(\u005)", "\\\n"})
+          ASSERT_EQ(read(text(with(wrong))), "broken") << size << ' ' << at;
+        for (const std::string_view plain : {" ", "!", "#", "[", "]", "^", "\x7f", "~"})
+          ASSERT_EQ(read(text(with(plain))), with(plain)) << size << ' ' << at;
+      }
+    }
+  }
+}
+
+TEST(JsonCursor, KeysAreReadTheSameWhateverTheirLengthAndHoweverNearTheEnd) {
+  for (std::size_t size = 0; size < 40; ++size) {
+    for (const std::string& colon : {std::string(":"), std::string(" :")}) {
+      for (std::size_t behind = 0; behind < 40; ++behind) {
+        const std::string key(size, 'k');
+        const std::string text =
+            "{\"" + key + '"' + colon + "1,\"" + key + '"' + colon + "1}" + std::string(behind, ' ');
+        const std::vector<char> exact(text.begin(), text.end());
+        json_cursor c(std::string_view(exact.data(), exact.size()));
+        std::string_view first;
+        std::string_view second;
+        ASSERT_TRUE(c.enter_object() && c.next_member(first) && c.skip() && c.next_member(second) && c.skip()) << text;
+        EXPECT_EQ(first, key);
+        EXPECT_EQ(second, key);
+        EXPECT_FALSE(c.escaped());
+        EXPECT_TRUE(!c.next_member(first) && c.finish()) << text;
+      }
+    }
+    const std::string cut = "{\"" + std::string(size, 'k') + '"';
+    const std::vector<char> exact(cut.begin(), cut.end());
+    json_cursor c(std::string_view(exact.data(), exact.size()));
+    std::string_view key;
+    EXPECT_TRUE(c.enter_object() && !c.next_member(key) && !c.ok()) << cut;
+  }
+}
+
+TEST(JsonCursor, TellsWhetherTheLastTextHadAnEscape) {
+  json_cursor c(R"({"\u0061":"b","c":"a rather long text with one escape, \n, in it","d":"e"})");
+  std::string_view raw;
+  ASSERT_TRUE(c.enter_object() && c.next_member(raw));
+  EXPECT_TRUE(c.escaped());
+  ASSERT_TRUE(c.read_string(raw));
+  EXPECT_FALSE(c.escaped());
+  ASSERT_TRUE(c.next_member(raw) && !c.escaped() && c.read_string(raw));
+  EXPECT_TRUE(c.escaped());
+  ASSERT_TRUE(c.next_member(raw) && !c.escaped() && c.skip() && !c.next_member(raw));
+  EXPECT_TRUE(c.finish());
+}
+
+TEST(JsonCursor, EnteringIfPossibleLeavesOtherValuesAlone) {
+  json_cursor c(" [ {} ]", 1);
+  EXPECT_FALSE(c.enter_if_object());
+  ASSERT_TRUE(c.ok() && c.enter_if_array() && c.next_element());
+  EXPECT_FALSE(c.enter_if_array());
+  EXPECT_TRUE(c.ok());
+  EXPECT_FALSE(c.enter_if_object());  // too deep, which is an error
+  EXPECT_FALSE(c.ok());
+}
+
+TEST(JsonCursor, GoesOnBehindAKeyThatWasReadBefore) {
+  const std::string_view text = R"({"a":[1],"b":{"c":2},"d":3})";
+  json_cursor before(text);
+  std::string_view key;
+  ASSERT_TRUE(before.enter_object() && before.next_member(key) && before.skip() && before.next_member(key));
+  json_cursor c(text);
+  c.go_on_in_object(before.offset());
+  std::string_view raw;
+  ASSERT_TRUE(c.skip(raw));
+  EXPECT_EQ(raw, R"({"c":2})");
+  ASSERT_TRUE(c.next_member(key) && c.skip(raw));
+  EXPECT_EQ(key, "d");
+  EXPECT_TRUE(!c.next_member(key) && c.finish());
+}
+
 TEST(JsonCursor, DepthIsAllowedUpToTheLimitAndRefusedOneBeyond) {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   const auto objects = [](std::size_t depth) {

@@ -102,6 +102,23 @@ TEST(SseReader, TakesEventsApart) {
   for (const auto& c : corpus()) EXPECT_EQ(read_all(c.bytes), c.events) << c.what;
 }
 
+TEST(SseReader, LinesOfAnyLengthEndAtTheirLineEndAndAtNothingElse) {
+  for (std::size_t size = 0; size < 200; ++size) {
+    for (const std::string& line_end : {std::string("\n"), std::string("\r"), std::string("\r\n")}) {
+      std::string line(size, 'x');
+      if (size > 3) line[size / 2] = '\t';  // a control character that ends no line
+      if (size > 3) line[size / 3] = '\v';
+      const std::string text = "data:" + line + line_end + line_end;
+      const std::vector<char> exact(text.begin(), text.end());
+      sse_reader reader(std::string_view(exact.data(), exact.size()));
+      sse_event event;
+      ASSERT_TRUE(reader.next(event)) << size;
+      EXPECT_EQ(event.data, line);
+      EXPECT_FALSE(reader.next(event));
+    }
+  }
+}
+
 TEST(SseReader, AnEventWithoutItsBlankLineIsDropped) {
   for (const char* bytes : {"data: a", "data: a\n", "data: a\r\n", "event: x\ndata: a\n", ""})
     EXPECT_TRUE(read_all(bytes).empty()) << bytes;

@@ -367,6 +367,63 @@ TEST(StreamInspector, LongErrorTextsAreShortened) {
   EXPECT_EQ(inspector.error_message().size(), 300U);
 }
 
+/// Each case is two chunks; the second begins as the first does, or nearly.
+TEST(StreamInspector, AChunkThatBeginsLikeTheOneBeforeIsReadToTheSameEnd) {
+  const std::string head = R"({"id":"c","object":"chat.completion.chunk","model":"gpt-5","choices":)";
+  const std::string silent = R"([{"index":0,"delta":{"content":""},"finish_reason":null}])";
+  const std::string says = R"([{"index":0,"delta":{"content":"Hi"},"finish_reason":null}])";
+  const struct {
+    const char* what;
+    std::string second;
+    state expected;
+  } cases[] = {
+      {"the same again", head + silent + "}", state::silent},
+      {"content", head + says + "}", state::usable},
+      {"choices twice", head + silent + R"(,"choices":)" + says + "}", state::usable},
+      {"an error behind", head + silent + R"(,"error":{"message":"m"}})", state::failed},
+      {"no error behind", head + silent + R"(,"error":null})", state::silent},
+      {"cut", head + silent, state::failed},
+      {"more than one object", head + silent + "}}", state::failed},
+      {"broken choices", head + R"([{"index":0,}]})", state::failed},
+      {"no choices", head + "}", state::failed},
+      {"a comma too many", head + silent + ",}", state::failed},
+      {"a head that is cut", head.substr(0, head.size() - 1) + silent + "}", state::failed},
+      {"only the head", head, state::failed},
+  };
+  for (const auto& c : cases) {
+    stream_inspector inspector(chat_completions, dialect::openai);
+    ASSERT_EQ(inspector.inspect(event(head + silent + "}")), state::silent);
+    ASSERT_EQ(inspector.inspect(event(head + silent + "}")), state::silent);
+    EXPECT_EQ(inspector.inspect(event(c.second)), c.expected) << c.what;
+    EXPECT_EQ(inspector.model(), "gpt-5") << c.what;
+  }
+}
+
+TEST(StreamInspector, AHeadThatSaysMoreThanWhoAnswersIsReadEveryTime) {
+  const std::string choices = R"("choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]})";
+  const std::string silent = event(R"({"usage":{"completion_tokens":0},)" + choices);
+  const std::string counted = event(R"({"usage":{"completion_tokens":7},)" + choices);
+  stream_inspector inspector(chat_completions, dialect::openai);
+  inspector.inspect(silent + silent);
+  EXPECT_TRUE(inspector.said_nothing());
+  inspector.inspect(counted);
+  EXPECT_FALSE(inspector.said_nothing());
+
+  const std::string no_error = event(R"({"error":null,)" + choices);
+  const std::string error = event(R"({"error":"m","choices":[]})");
+  stream_inspector other(chat_completions, dialect::openai);
+  EXPECT_EQ(other.inspect(no_error + no_error), state::silent);
+  EXPECT_EQ(other.inspect(error), state::failed);
+}
+
+TEST(StreamInspector, AModelInARepeatedHeadStillTellsASwallowedError) {
+  const std::string head = R"({"id":"c","model":"","choices":)";
+  const std::string says = event(head + R"([{"delta":{"content":"Hi"},"finish_reason":null}]})");
+  const std::string nothing = event(head + R"([{"delta":{"content":""},"finish_reason":null}]})");
+  EXPECT_EQ(inspected(chat_completions, says + says + nothing, dialect::ollama).error_type(), "swallowed_error");
+  EXPECT_EQ(inspected(chat_completions, says + says + nothing).current(), state::usable);
+}
+
 TEST(StreamInspector, EverySplitOfAStreamEndsInTheSameState) {
   const std::vector<std::pair<endpoint, std::string>> streams = {
       {chat_completions,
