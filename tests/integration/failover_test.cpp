@@ -67,7 +67,7 @@ std::vector<failure_row> failures() {
   for (auto const* coding : {"gzip, chunked", "xchunked", "chunked, identity",
                              "\xa0"
                              "chunked"})
-    rows.push_back({std::string("Transfer-Encoding ") + coding,
+    rows.push_back({"Transfer-Encoding " + (coding[0] == '\xa0' ? "after a no-break space" : std::string(coding)),
                     raw_bytes(status_line_and(json_type + "Transfer-Encoding: " + coding + "\r\n\r\n" + chunk(good) +
                                               std::string(last_chunk))),
                     "malformed"});
