@@ -62,8 +62,8 @@ struct host_rules {
 };
 bool host_allowed(std::string_view host_field, const host_rules& rules);
 
-/// Does the request come from a page of this very host, or from no page at all? A foreign Origin, several, or `null` are
-/// refused: a web page must not reach a local daemon with its visitor's rights.
+/// Does the request come from a page of this very host, or from no page at all? A foreign Origin, several, or `null`
+/// are refused: a web page must not reach a local daemon with its visitor's rights.
 bool origin_allowed(const header_fields& fields);
 
 }  // namespace tideover::adapt
