@@ -31,26 +31,18 @@ std::string machine_name() {
 }
 
 std::vector<proxy::upstream_route> make_routes(const config::snapshot& configuration, const daemon_options& options) {
-  std::vector<proxy::upstream_route> routes;
+  auto routes = proxy::list_routes(configuration);
   std::map<std::string, net::ssl_context> contexts;  // one per trust setting
-  for (const auto& settings : configuration.upstreams) {
-    const auto& url = settings.urls.front();
-    proxy::upstream_route route;
-    route.settings = &settings;
-    route.authority = url.authority();
-    route.base_path = url.base_path;
-    route.target.host = url.host;
-    route.target.port = url.port;
-    route.target.outside = settings.tier == tier::cloud;
-    if (url.tls) {
-      auto& context = contexts[settings.tls.ca_file];
-      if (!context) context = net::make_client_context(settings.tls.ca_file);
-      route.target.tls = context;
-      route.target.server_name = settings.tls.server_name.empty() ? url.host : settings.tls.server_name;
-      if (settings.tier == tier::cloud)
-        route.target.through = net::tunnel_for({options.https_proxy, options.no_proxy}, url.host, url.port);
-    }
-    routes.push_back(std::move(route));
+  for (auto& route : routes) {
+    const auto& settings = *route.settings;
+    const auto& url = settings.urls[route.url];
+    if (!url.tls) continue;
+    auto& context = contexts[settings.tls.ca_file];
+    if (!context) context = net::make_client_context(settings.tls.ca_file);
+    route.target.tls = context;
+    route.target.server_name = settings.tls.server_name.empty() ? url.host : settings.tls.server_name;
+    if (settings.tier == tier::cloud)
+      route.target.through = net::tunnel_for({options.https_proxy, options.no_proxy}, url.host, url.port);
   }
   return routes;
 }
@@ -122,6 +114,8 @@ void daemon::parts::bind() {
 
   shared.configuration = configuration;
   shared.upstreams = routes;
+  for (const auto& u : configuration->upstreams)
+    shared.gates.push_back(u.tier == tier::local ? std::make_shared<proxy::local_gate>(u) : nullptr);
   shared.hosts = {machine_name(), configuration->hosts};
   shared.names = &names;
   shared.memory = &memory;
@@ -171,6 +165,7 @@ std::string daemon::parts::metrics_text() const {
     const auto& u = configuration->upstreams[i];
     if (u.tier == tier::local) {
       view.upstreams.push_back({u.name, local_up});
+      view.queues.push_back({u.name, shared.gates[i]->waiting()});
       continue;
     }
     // Down is what cannot be reached, and what refuses for now; one model that nobody asks for is neither.
@@ -226,6 +221,8 @@ void daemon::run() {
   p.control.on_tick = [&p](time_point now) {
     p.catalog.tick(now);
     if (!p.draining) p.probe->tick(now);
+    for (const auto& gate : p.shared.gates)
+      if (gate) gate->advance(now);
     p.log_breakers();
   };
   p.host.run();

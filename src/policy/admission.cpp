@@ -7,8 +7,9 @@
 namespace tideover::policy {
 
 namespace {
+constexpr duration soonest = std::chrono::seconds(1);  // that anybody is asked to come again
 constexpr int best_class = static_cast<int>(config::priority::high);
-}
+}  // namespace
 
 std::string_view token(no_place why) {
   switch (why) {
@@ -100,7 +101,9 @@ duration admission::expected_wait(const place_wish& wish, time_point now) const 
 }
 
 void admission::refuse(const waiter& w, no_place why, time_point now) {
-  verdicts_.push_back({w.who, refusal{why, why == no_place::nowhere ? duration{} : expected_wait(w.wish, now)}});
+  // A model that is nowhere does not appear by waiting.
+  auto const in = why == no_place::nowhere ? duration{} : std::max(expected_wait(w.wish, now), soonest);
+  verdicts_.push_back({w.who, refusal{why, in}});
 }
 
 void admission::grant(const waiter& w, std::uint16_t url, time_point now) {

@@ -16,6 +16,7 @@
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/local_gate.hpp"
 
 namespace tideover::proxy {
 
@@ -38,25 +39,39 @@ class exchange_sink {
   virtual void first_content(const config::upstream& from, duration since_start) = 0;
   virtual void chunk_gap(const config::upstream& from, duration gap) = 0;
   virtual void finished(const exchange_record& record) = 0;
+  /// A request waited so long before a local upstream, with success or without.
+  virtual void queue_waited(const config::upstream& at, duration wait) {
+    (void)at;
+    (void)wait;
+  }
 };
 
-/// One upstream as running code needs it.
+/// One URL of an upstream as running code needs it.
 struct upstream_route {
   const config::upstream* settings = nullptr;
   net::dial_target target;
   std::string authority;  // for Host
   std::string base_path;  // of its URL
+  std::uint16_t url = 0;  // which of the upstream's URLs
 };
 
 struct services {
   config::snapshot_ptr configuration;
-  std::vector<upstream_route> upstreams;  // same indexes as configuration->upstreams
+  /// Same indexes as configuration->upstreams, for the first URL of each; the further URLs of local upstreams follow.
+  std::vector<upstream_route> upstreams;
+  std::vector<std::shared_ptr<local_gate>> gates;  // same indexes as configuration->upstreams; null for clouds
   adapt::host_rules hosts;
   net::resolver* names = nullptr;
   memory_budget* memory = nullptr;
   local_knowledge* local = nullptr;
   health_table* health = nullptr;
   std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
+
+  /// Where a URL of an upstream is found: index into `upstreams`, for attempts and pools.
+  std::size_t way(std::uint16_t upstream, std::uint16_t url) const;
 };
+
+/// What way() relies on: routes in the order of `upstreams`, without targets' TLS, which the composition root adds.
+std::vector<upstream_route> list_routes(const config::snapshot& configuration);
 
 }  // namespace tideover::proxy
