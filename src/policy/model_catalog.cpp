@@ -91,20 +91,27 @@ std::optional<local_catalog> read_catalog(std::string_view tags_json, std::strin
   for (const auto& entry : *installed)
     if (entry.is_object() && !name_of(entry).empty()) catalog.models.push_back(read_model(entry));
 
+  read_loaded(ps_json, catalog);
+  return catalog;
+}
+
+void read_loaded(std::string_view ps_json, local_catalog& catalog) {
   // /api/ps blocks while a model loads (OL §12): without its answer nothing counts as loaded, which costs only order.
   auto const loaded = models_of(ps_json);
-  if (!loaded) return catalog;
+  if (!loaded) return;
+  for (auto& m : catalog.models) m.loaded = false, m.loaded_context = 0, m.gpu_fraction = 0, m.loaded_bytes = 0;
   for (const auto& entry : *loaded) {
     if (!entry.is_object()) continue;
     auto* const found = catalog.find(name_of(entry));
     if (found == nullptr) continue;
     found->loaded = true;
     found->loaded_context = number_of(entry, "context_length");
-    auto const all = static_cast<double>(number_of(entry, "size")),
+    found->loaded_bytes = number_of(entry, "size");
+    found->loaded_until = text_of(entry, "expires_at");
+    auto const all = static_cast<double>(found->loaded_bytes),
                on_gpu = static_cast<double>(number_of(entry, "size_vram"));
     found->gpu_fraction = all > 0 ? std::min(on_gpu / all, 1.0) : 0;
   }
-  return catalog;
 }
 
 bool read_show(std::string_view show_json, local_model& m) {

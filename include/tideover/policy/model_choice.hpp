@@ -22,7 +22,9 @@ struct local_model {
   bool loaded = false;
   std::uint64_t loaded_context = 0;  // its window now; 0: not loaded, or a server that does not tell
   std::uint64_t usual_context = 0;   // its window after a load without options; 0: never seen
-  double gpu_fraction = 0;           // of what is loaded
+  std::uint64_t loaded_bytes = 0;    // memory it takes; 0: not loaded, or a server that does not tell
+  double gpu_fraction = 0;           // the share of that on the GPU
+  std::string loaded_until{};        // RFC 3339, as the server says it
   bool fits = true;                  // false: the readiness test saw that it does not load, or hardly on the GPU
   bool remote = false;               // served by ollama.com: never local (OL §13)
   bool capabilities_known = false;
@@ -43,6 +45,9 @@ struct local_catalog {
 
 /// /api/tags and /api/ps of Ollama, as text, into a catalog; nothing when /api/tags is not what it should be.
 std::optional<local_catalog> read_catalog(std::string_view tags_json, std::string_view ps_json);
+
+/// /api/ps alone, into a catalog that has the installed models. Nothing changes when it is no such answer.
+void read_loaded(std::string_view ps_json, local_catalog& catalog);
 
 /// POST /api/show of a server that lists no capabilities (before 0.30): what it says goes into `m`. False when it is no
 /// such answer.
