@@ -169,13 +169,13 @@ struct workflow {
   policy_kind policy = policy_kind::cloud_first;
   duration deadline = 15min;  // of the whole exchange, local leg included
   enum priority priority = priority::normal;
-  std::optional<duration> hedge_after;  // start local beside a cloud that has been silent for so long
+  std::optional<duration> hedge_after{};  // start local beside a cloud that has been silent for so long
   enum on_cut on_cut = on_cut::error;
   duration hold_for = 0s;            // delays a stream's commit so that early cuts stay recoverable
   bool any_embedding_model = false;  // `embeddings: any_model`: vectors of another model may stand in
-  std::vector<model_rule> models;    // looked at before the global ones
-  struct system_prompt system_prompt;
-  struct parameters parameters;
+  std::vector<model_rule> models{};  // looked at before the global ones
+  struct system_prompt system_prompt {};
+  struct parameters parameters {};
 };
 
 struct limits {
