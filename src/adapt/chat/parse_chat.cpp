@@ -105,6 +105,8 @@ bool conversation::add(const json& given) {
   if (read.who == role::tool) {
     read.call_id = word == "function" ? "call_" + std::to_string(old_calls_) : member_text(given, "tool_call_id");
     read.tool_name = member_text(given, "name");
+  } else if (!member(given, "name").is_null()) {
+    to_.note("dropped messages[].name");
   }
   for (std::string_view key : {"reasoning", "reasoning_content", "reasoning_details", "thinking"})
     if (!member(given, key).is_null()) to_.note("dropped reasoning of an earlier turn");
