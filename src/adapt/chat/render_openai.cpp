@@ -30,8 +30,7 @@ json render_message(const message& from) {
   switch (from.who) {
     case role::system: return {{"role", "system"}, {"content", render_content(from)}};
     case role::user: return {{"role", "user"}, {"content", render_content(from)}};
-    case role::tool:
-      return {{"role", "tool"}, {"tool_call_id", from.call_id}, {"content", render_content(from)}};
+    case role::tool: return {{"role", "tool"}, {"tool_call_id", from.call_id}, {"content", render_content(from)}};
     case role::assistant: break;
   }
   json out = {{"role", "assistant"}, {"content", render_content(from)}};

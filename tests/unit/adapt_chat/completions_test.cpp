@@ -54,8 +54,8 @@ TEST(AnyRequest, IsRefusedWhenItCannotBeRead) {
             "invalid_request");
   EXPECT_EQ(code(endpoint::chat_completions, "{\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}"),
             "invalid_request");
-  for (auto const what : {endpoint::embeddings, endpoint::count_tokens, endpoint::other_v1, endpoint::ollama_native,
-                          endpoint::models})
+  for (auto const what :
+       {endpoint::embeddings, endpoint::count_tokens, endpoint::other_v1, endpoint::ollama_native, endpoint::models})
     EXPECT_EQ(code(what, "{}"), "not_replayable");
 }
 
@@ -68,8 +68,7 @@ TEST(AnyRequest, ArgumentsNestedWithoutEndAreNoObject) {
                                     deep + R"("}}]}]})",
                                 {.model = "local"});
   ASSERT_TRUE(result.body);
-  EXPECT_EQ(result.notes,
-            std::vector<std::string>{"tool-call arguments that are no JSON object were wrapped in one"});
+  EXPECT_EQ(result.notes, std::vector<std::string>{"tool-call arguments that are no JSON object were wrapped in one"});
 }
 
 TEST(AnyRequest, HalvesOfSurrogatePairsDoNotFailAPrompt) {

@@ -67,9 +67,13 @@ TEST(RenderOllama, TheWorkflowsParametersFillInWhatTheCallerLeftOpen) {
   render_options const options{.model = "local", .defaults = defaults};
   check_options({
       {"all open", asked(hi), options,
-       asked(hi, R"("options":{"temperature":0.2,"top_k":40,"min_p":0.1,"repeat_penalty":1.1,"num_predict":500,"stop":["END"]})")},
+       asked(
+           hi,
+           R"("options":{"temperature":0.2,"top_k":40,"min_p":0.1,"repeat_penalty":1.1,"num_predict":500,"stop":["END"]})")},
       {"some given", asked(hi, R"("temperature":1,"max_tokens":5,"stop":"x")"), options,
-       asked(hi, R"("options":{"temperature":1.0,"top_k":40,"min_p":0.1,"repeat_penalty":1.1,"num_predict":5,"stop":["x"]})")},
+       asked(
+           hi,
+           R"("options":{"temperature":1.0,"top_k":40,"min_p":0.1,"repeat_penalty":1.1,"num_predict":5,"stop":["x"]})")},
   });
 }
 
@@ -161,15 +165,17 @@ TEST(RenderOpenAi, ALocalServerOfThisDialectIsAskedInItsWords) {
     capabilities can = {};
     std::optional<std::string> continuation = {};
   };
-  std::string const tool = R"({"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}})";
+  std::string const tool =
+      R"({"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}})";
   auto const chat = endpoint::chat_completions;
   row const rows[] = {
       {"plain", chat, asked(hi), asked(hi)},
       {"stream", chat, asked(hi, R"("stream":true)"),
        asked(hi, R"("stream":true,"stream_options":{"include_usage":true})")},
       {"parameters", chat,
-       asked(hi, R"("max_completion_tokens":5,"temperature":0.5,"top_p":0.5,"seed":1,"stop":"x","frequency_penalty":0.5,)"
-                 R"("presence_penalty":0.5,"logprobs":true,"top_logprobs":30)"),
+       asked(hi,
+             R"("max_completion_tokens":5,"temperature":0.5,"top_p":0.5,"seed":1,"stop":"x","frequency_penalty":0.5,)"
+             R"("presence_penalty":0.5,"logprobs":true,"top_logprobs":30)"),
        asked(hi, R"("max_tokens":5,"temperature":0.5,"top_p":0.5,"seed":1,"stop":["x"],"frequency_penalty":0.5,)"
                  R"("presence_penalty":0.5,"logprobs":true,"top_logprobs":20)")},
       {"image", chat,
@@ -180,9 +186,10 @@ TEST(RenderOpenAi, ALocalServerOfThisDialectIsAskedInItsWords) {
       {"calls and results", endpoint::messages,
        R"({"max_tokens":9,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]},)"
        R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"no"}]}]})",
-       asked(R"({"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function",)"
-             R"("function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"t","content":"Error: no"})",
-             R"("max_tokens":9)")},
+       asked(
+           R"({"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function",)"
+           R"("function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"t","content":"Error: no"})",
+           R"("max_tokens":9)")},
       {"tools", chat, asked(hi, "\"tools\":[" + tool + "]"), asked(hi, "\"tools\":[" + tool + "]")},
       {"a demanded call", chat, asked(hi, "\"tool_choice\":\"required\",\"tools\":[" + tool + "]"),
        asked(hi, "\"tool_choice\":\"required\",\"tools\":[" + tool + "]")},
@@ -193,30 +200,38 @@ TEST(RenderOpenAi, ALocalServerOfThisDialectIsAskedInItsWords) {
       {"json", chat, asked(hi, R"("response_format":{"type":"json_object"})"),
        asked(hi, R"("response_format":{"type":"json_object"})")},
       {"schema", endpoint::messages,
-       R"({"max_tokens":9,"messages":[)" + hi + R"(],"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}})",
-       asked(hi, R"("max_tokens":9,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}})")},
+       R"({"max_tokens":9,"messages":[)" + hi +
+           R"(],"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}})",
+       asked(
+           hi,
+           R"("max_tokens":9,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}})")},
       {"reasoning, nothing known", chat, asked(hi, R"("reasoning_effort":"high")"), asked(hi)},
       {"reasoning", chat, asked(hi, R"("reasoning_effort":"xhigh")"),
        asked(hi, R"("reasoning_effort":"high","chat_template_kwargs":{"enable_thinking":true})"), everything},
-      {"no reasoning asked", chat, asked(hi), asked(hi, R"("chat_template_kwargs":{"enable_thinking":false})"), everything},
-      {"continuation", chat, asked(hi),
+      {"no reasoning asked", chat, asked(hi), asked(hi, R"("chat_template_kwargs":{"enable_thinking":false})"),
+       everything},
+      {"continuation",
+       chat,
+       asked(hi),
        asked(hi + R"(,{"role":"assistant","content":"Once"})",
              R"("add_generation_prompt":false,"continue_final_message":true)"),
-       {}, "Once"},
+       {},
+       "Once"},
   };
   for (auto const& row : rows) {
     SCOPED_TRACE(row.name);
-    EXPECT_EQ(openai(row.what, with_model(row.input),
-                     {.model = "local", .can = row.can, .continuation = row.continuation}),
-              nlohmann::json::parse(row.expected));
+    EXPECT_EQ(
+        openai(row.what, with_model(row.input), {.model = "local", .can = row.can, .continuation = row.continuation}),
+        nlohmann::json::parse(row.expected));
   }
   EXPECT_EQ(openai(endpoint::completions, R"({"prompt":"a","suffix":"z"})", {.model = "local"}),
             "unsupported_parameter suffix");
 }
 
 TEST(RenderOpenAi, ADemandedCallIsMarkedForChecking) {
-  auto const read = parse_request(endpoint::chat_completions,
-                                  with_model(asked(hi, R"("tool_choice":"required","tools":[{"type":"function","function":{"name":"f"}}])")));
+  auto const read = parse_request(
+      endpoint::chat_completions,
+      with_model(asked(hi, R"("tool_choice":"required","tools":[{"type":"function","function":{"name":"f"}}])")));
   auto const made = render_openai_chat(std::get<parsed>(read).what, {.model = "local"});
   EXPECT_TRUE(std::get<rendered>(made).must_call);
   EXPECT_EQ(std::get<rendered>(made).allowed_calls, std::vector<std::string>{"f"});

@@ -54,10 +54,7 @@ TEST(ToolChoice, IsKeptByOfferingAndByInstruction) {
           {"unknown word", tools(one, R"("maybe")"), "tool_choice_unmet tool_choice", {}, true},
           {"allowed, auto", tools(two, allowed("auto", "f")), tools(one), {reduced}},
           {"allowed, auto, another", tools(one, allowed("auto", "h")), plain, {reduced}},
-          {"allowed, required",
-           tools(two, allowed("required", "f")),
-           instructed(one, "the tool f."),
-           {reduced, told}},
+          {"allowed, required", tools(two, allowed("required", "f")), instructed(one, "the tool f."), {reduced, told}},
           {"allowed, required, another",
            tools(two, allowed("required", "h")),
            "tool_choice_unmet tool_choice",
@@ -166,11 +163,12 @@ TEST(ToolSchemas, KeepTheirMeaningWhereTheLocalServerWouldLoseIt) {
 }
 
 TEST(ToolSchemas, OneThatRefersToItselfEndsSomewhere) {
-  auto const result = translate(
-      endpoint::chat_completions,
-      with_model(tool_with(R"({"$ref":"#/$defs/N","$defs":{"N":{"type":"object","properties":{"l":{"$ref":"#/$defs/N"},)"
-                           R"("r":{"$ref":"#/$defs/N"}}}}})")),
-      {.model = "local", .can = everything});
+  auto const result =
+      translate(endpoint::chat_completions,
+                with_model(tool_with(
+                    R"({"$ref":"#/$defs/N","$defs":{"N":{"type":"object","properties":{"l":{"$ref":"#/$defs/N"},)"
+                    R"("r":{"$ref":"#/$defs/N"}}}}})")),
+                {.model = "local", .can = everything});
   ASSERT_TRUE(result.body);
   EXPECT_LT(result.body->body.size(), 1000000u);
 }
