@@ -2,7 +2,7 @@
 // keep-alives. The legs run as children of the exchange: who loses is ended where it waits, and blamed for nothing.
 #include <algorithm>
 
-#include "tideover/adapt/keep_alive.hpp"
+#include "tideover/adapt/chat/keep_alive.hpp"
 #include "tideover/net/child.hpp"
 #include "tideover/proxy/exchange.hpp"
 
