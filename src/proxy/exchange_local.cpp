@@ -19,15 +19,19 @@ net::task<void> exchange::wait_for_catalog(time_point by) {
   (void)co_await home_.reactions().wait(by, on(*done, net::signalled), on(down_.source(), net::hangup));
 }
 
-net::task<bool> exchange::prepare_local() {
-  if (route_.what == endpoint::ollama_native) co_return true;
+/// The local tier cannot serve this request, and why: for the log and, if nobody else can either, for the caller.
+attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
+  local_error_ = std::move(why);
+  return failed(l, reason::server_error, phase::not_started, local_error_->message);
+}
+
+net::task<attempt_end> exchange::prepare_local(leg& l) {
+  if (route_.what == endpoint::ollama_native) co_return attempt_end::done;
   auto catalog = home_.shared().local->current();
   if (!catalog->known || catalog->models.empty()) {
-    co_await wait_for_catalog(machine_->limits().connect);
-    if (down_.peer_closed()) {
-      settled(attempt_end::client_gone);
-      co_return false;
-    }
+    co_await wait_for_catalog(l.limits.connect);
+    if (home_.reactions().stopping()) co_return attempt_end::stopped;
+    if (down_.peer_closed()) co_return attempt_end::client_gone;
     catalog = home_.shared().local->current();
   }
   policy::model_need need;
@@ -37,12 +41,10 @@ net::task<bool> exchange::prepare_local() {
   auto const choice = policy::choose_model(need, configuration().models, *catalog);
   if (choice.name.empty()) {
     if (!catalog->known)
-      local_error_ = adapt::own_error{
-          503, "local_unavailable", "The local server did not tell which models it has. Is Ollama running?", {}};
-    else
-      local_error_ = adapt::own_error{
-          503, "local_model_missing", "No local model can stand in for " + facts_.model + ": " + choice.why, {}};
-    co_return false;
+      co_return local_refusal(
+          l, {503, "local_unavailable", "The local server did not tell which models it has. Is Ollama running?", {}});
+    co_return local_refusal(
+        l, {503, "local_model_missing", "No local model can stand in for " + facts_.model + ": " + choice.why, {}});
   }
   local_model_ = choice.name;
   adapt::ollama::replay_options options;
@@ -51,23 +53,20 @@ net::task<bool> exchange::prepare_local() {
     options.model_thinks = known->capabilities_known && known->thinking;
     options.model_has_tools = !known->capabilities_known || known->tools;
   } else if (catalog->known && !catalog->models.empty()) {
-    local_error_ =
-        adapt::own_error{503,
-                         "local_model_missing",
-                         "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                         {}};
-    co_return false;
+    co_return local_refusal(l,
+                            {503,
+                             "local_model_missing",
+                             "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
+                             {}});
   }
   auto made = adapt::ollama::make_replay_body(route_.what, body_, options);
   if (auto* refusal = std::get_if<adapt::ollama::replay_refusal>(&made)) {
     // Where no cloud may help in any case, the request itself is what has to change.
-    auto const why = machine_->cloud_failure();
-    bool const lasting = why == reason::policy;
-    local_error_ = adapt::own_error{lasting ? 400 : 503, refusal->code, refusal->message, refusal->field};
-    co_return false;
+    bool const lasting = machine_->cloud_failure() == reason::policy;
+    co_return local_refusal(l, {lasting ? 400 : 503, refusal->code, refusal->message, refusal->field});
   }
   replay_body_ = std::move(std::get<adapt::ollama::replay_body>(made).body);
-  co_return true;
+  co_return attempt_end::done;
 }
 
 net::task<void> exchange::list_local_models() {
@@ -82,10 +81,10 @@ net::task<void> exchange::list_local_models() {
   }
   auto const upstream = machine_->upstream();
   if (!catalog->known) {
-    failure f;
-    f.why = reason::connect;
-    f.detail = "the local server did not answer";
-    attempt_failed(upstream, std::move(f));
+    failure silent;
+    silent.why = reason::connect;
+    if (record_.detail.empty()) record_.detail = upstream_settings(upstream).name + ": the local server did not answer";
+    machine_->failed(silent, clock::now());
     co_return;
   }
   std::vector<adapt::listed_model> models;
