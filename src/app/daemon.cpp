@@ -17,7 +17,7 @@
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/cloud_probe.hpp"
-#include "tideover/ops/local_catalog.hpp"
+#include "tideover/ops/local_tier.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::app {
@@ -47,12 +47,6 @@ std::vector<proxy::upstream_route> make_routes(const config::snapshot& configura
   return routes;
 }
 
-const proxy::upstream_route* first_local(const std::vector<proxy::upstream_route>& routes) {
-  for (const auto& r : routes)
-    if (r.settings->tier == tier::local) return &r;
-  return nullptr;
-}
-
 /// Names compiled in at configuration time of the build.
 std::string version() { return TIDEOVER_VERSION; }
 
@@ -64,7 +58,6 @@ struct daemon::parts {
         memory(configuration->limits.replay_memory),
         log(options.log_descriptor),
         routes(make_routes(*configuration, options)),
-        catalog(control, names, first_local(routes)),
         health(*configuration),
         drain_timer(host.context()) {}
 
@@ -73,6 +66,9 @@ struct daemon::parts {
   void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
   void worker_ended();
   void log_breakers();
+  void log_readiness(const ops::readiness_report& report);
+  bool trouble() const;
+  policy::ready_state local_state() const;
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -84,9 +80,9 @@ struct daemon::parts {
   ops::line_writer log;
   ops::line_format format = ops::line_format::json;
   std::vector<proxy::upstream_route> routes;
-  ops::local_catalog_watch catalog;
   proxy::health_table health;
   proxy::services shared;
+  std::optional<ops::local_tier> local;
   std::optional<ops::cloud_probe> probe;
   std::vector<std::unique_ptr<exchange_reporter>> reporters;
   std::vector<std::unique_ptr<proxy::worker>> workers;
@@ -119,9 +115,12 @@ void daemon::parts::bind() {
   shared.hosts = {machine_name(), configuration->hosts};
   shared.names = &names;
   shared.memory = &memory;
-  shared.local = &catalog;
   shared.health = &health;
   shared.connections = &connections;
+  local.emplace(control, shared);
+  shared.local = &*local;
+  if (auto* const readiness = local->readiness())
+    readiness->on_change = [this](const ops::readiness_report& report) { log_readiness(report); };
 
   std::random_device entropy;
   for (std::size_t i = 0; i < count; ++i) {
@@ -143,7 +142,7 @@ void daemon::parts::listen_for_admin() {
                                           bound.descriptors.front());
   ops::admin_answers answers;
   answers.serving = [this] { return !draining.load(); };
-  answers.local_known = [this] { return catalog.current()->known && catalog.problem().empty(); };
+  answers.local_ready = [this] { return local_state(); };
   answers.metrics = [this] { return metrics_text(); };
   admin = std::make_unique<ops::admin_server>(host.context(), std::move(acceptor), shared.hosts, std::move(answers));
 }
@@ -160,7 +159,7 @@ std::string daemon::parts::metrics_text() const {
   for (const auto& name : c.by_environment) add(name, "environment");
   if (c.all_by_file) add("all", "file");
   for (const auto& name : c.by_file) add(name, "file");
-  bool const local_up = catalog.current()->known && catalog.problem().empty();
+  bool const local_up = local->current()->known && local->problem().empty();
   for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
     const auto& u = configuration->upstreams[i];
     if (u.tier == tier::local) {
@@ -174,6 +173,16 @@ std::string daemon::parts::metrics_text() const {
     view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
     view.breakers.push_back({u.name, state});
   }
+  if (const auto* readiness = local->readiness()) {
+    auto const report = readiness->report();
+    for (auto const check : policy::all_ready_checks)
+      if (auto const state = report.verdict.of(check); state != policy::ready_state::unknown)
+        view.local_checks.push_back({report.upstream, std::string(token(check)), state == policy::ready_state::ready});
+    for (const auto& m : report.models) {
+      if (m.tokens_per_second > 0) view.local_speeds.push_back({m.model, m.tokens_per_second});
+      if (m.gpu_known) view.local_gpu.push_back({m.model, m.gpu_fraction});
+    }
+  }
   return registry.render(view);
 }
 
@@ -184,6 +193,27 @@ void daemon::parts::log_breakers() {
     log.write(ops::breaker_line(change, u.name, u.title,
                                 std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
   }
+}
+
+void daemon::parts::log_readiness(const ops::readiness_report& report) {
+  const auto* u = configuration->find_upstream(report.upstream);
+  auto const now = std::chrono::system_clock::now().time_since_epoch();
+  log.write(ops::readiness_line(report, u ? std::string_view(u->title) : std::string_view(report.upstream),
+                                std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+}
+
+/// Is a cloud left alone for now? Then its stand-ins stay warm, even without traffic.
+bool daemon::parts::trouble() const {
+  for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i)
+    if (configuration->upstreams[i].tier == tier::cloud &&
+        (!health.way_is_clear(i) || health.shown_state(i) != policy::circuit_breaker::state::closed))
+      return true;
+  return false;
+}
+
+policy::ready_state daemon::parts::local_state() const {
+  const auto* readiness = local->readiness();
+  return readiness ? readiness->report().verdict.state : policy::ready_state::down;
 }
 
 void daemon::parts::worker_ended() {
@@ -219,7 +249,7 @@ void daemon::run() {
     });
   }
   p.control.on_tick = [&p](time_point now) {
-    p.catalog.tick(now);
+    p.local->tick(now, p.trouble());
     if (!p.draining) p.probe->tick(now);
     for (const auto& gate : p.shared.gates)
       if (gate) gate->advance(now);
@@ -258,10 +288,10 @@ void daemon::stop() {
 void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
 
 daemon::local_state daemon::local() const {
-  auto const catalog = parts_->catalog.current();
-  return {catalog->known, catalog->models.size(), parts_->catalog.problem()};
+  auto const catalog = parts_->local->current();
+  return {catalog->known, catalog->models.size(), parts_->local->problem()};
 }
 
-void daemon::ask_local(std::function<void()> done) { parts_->catalog.refresh(std::move(done)); }
+void daemon::ask_local(std::function<void()> done) { parts_->local->refresh(std::move(done)); }
 
 }  // namespace tideover::app

@@ -1,5 +1,6 @@
 #include "tideover/ops/local_catalog.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tideover/ops/control_get.hpp"
@@ -74,7 +75,10 @@ void local_catalog_watch::ended() {
   {
     std::lock_guard const lock(mutex_);
     waiting.swap(waiting_);
-    next_ = after(clock::now(), catalog_->known ? duration(interval) : duration(interval_while_unknown));
+    bool const troubled = std::any_of(servers_.begin(), servers_.end(),
+                                      [](const server& s) { return s.answered != policy::api_answer::answers; });
+    duration const pause = !catalog_->known ? interval_while_unknown : troubled ? interval_while_troubled : interval;
+    next_ = after(clock::now(), pause);
   }
   for (auto& done : waiting) done();
 }

@@ -121,6 +121,19 @@ void append_view(std::vector<MetricFamily>& out, const process_view& view) {
       family("tideover_local_queue_length", "Requests that wait for a place at the local upstream", MetricType::Gauge);
   for (const auto& q : view.queues) add_gauge(queues, {{"upstream", q.upstream}}, static_cast<double>(q.waiting));
   out.push_back(std::move(queues));
+  auto ready =
+      family("tideover_local_ready", "Whether what was checked of the local upstream is in order", MetricType::Gauge);
+  for (const auto& c : view.local_checks)
+    add_gauge(ready, {{"upstream", c.upstream}, {"check", c.check}}, c.ready ? 1 : 0);
+  out.push_back(std::move(ready));
+  auto speeds =
+      family("tideover_local_tokens_per_second", "How fast the local model generated lately", MetricType::Gauge);
+  for (const auto& m : view.local_speeds) add_gauge(speeds, {{"model", m.model}}, m.value);
+  out.push_back(std::move(speeds));
+  auto gpu = family("tideover_local_gpu_fraction", "The share of the loaded local model that is on the GPU",
+                    MetricType::Gauge);
+  for (const auto& m : view.local_gpu) add_gauge(gpu, {{"model", m.model}}, m.value);
+  out.push_back(std::move(gpu));
   auto contingency = family("tideover_contingency_active", "Workflows that are kept from the cloud, and who said so",
                             MetricType::Gauge);
   for (const auto& c : view.contingency) add_gauge(contingency, {{"workflow", c.workflow}, {"source", c.source}}, 1);

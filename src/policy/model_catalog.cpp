@@ -107,7 +107,6 @@ void read_loaded(std::string_view ps_json, local_catalog& catalog) {
     found->loaded = true;
     found->loaded_context = number_of(entry, "context_length");
     found->loaded_bytes = number_of(entry, "size");
-    found->loaded_until = text_of(entry, "expires_at");
     auto const all = static_cast<double>(found->loaded_bytes),
                on_gpu = static_cast<double>(number_of(entry, "size_vram"));
     found->gpu_fraction = all > 0 ? std::min(on_gpu / all, 1.0) : 0;

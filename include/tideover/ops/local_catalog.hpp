@@ -40,6 +40,7 @@ class local_catalog_watch {
 
   static constexpr auto interval = std::chrono::seconds(30);
   static constexpr auto interval_while_unknown = std::chrono::seconds(2);
+  static constexpr auto interval_while_troubled = std::chrono::seconds(5);
   static constexpr auto patience = std::chrono::seconds(3);
   static constexpr auto patience_for_loaded = std::chrono::seconds(1);  // /api/ps hangs while a model loads (OL §12)
 

@@ -54,6 +54,17 @@ struct process_view {
     std::size_t waiting;
   };
   std::vector<queue_entry> queues{};
+  struct check_entry {
+    std::string upstream, check;
+    bool ready;
+  };
+  std::vector<check_entry> local_checks{};  // those of which something is known
+  struct model_entry {
+    std::string model;
+    double value;
+  };
+  std::vector<model_entry> local_speeds{};  // tokens/s
+  std::vector<model_entry> local_gpu{};     // share, of loaded models
   std::uint64_t log_lines_dropped = 0;
 };
 

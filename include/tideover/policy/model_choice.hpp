@@ -24,7 +24,6 @@ struct local_model {
   std::uint64_t usual_context = 0;   // its window after a load without options; 0: never seen
   std::uint64_t loaded_bytes = 0;    // memory it takes; 0: not loaded, or a server that does not tell
   double gpu_fraction = 0;           // the share of that on the GPU
-  std::string loaded_until{};        // RFC 3339, as the server says it
   bool fits = true;                  // false: the readiness test saw that it does not load, or hardly on the GPU
   bool remote = false;               // served by ollama.com: never local (OL §13)
   bool capabilities_known = false;

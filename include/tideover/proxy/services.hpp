@@ -5,7 +5,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tideover/adapt/framing.hpp"
@@ -13,6 +15,7 @@
 #include "tideover/net/dialer.hpp"
 #include "tideover/net/resolver.hpp"
 #include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/readiness.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
@@ -20,7 +23,7 @@
 
 namespace tideover::proxy {
 
-/// What is installed and loaded locally, as far as known. Thread-safe.
+/// What is known of the local tier, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
 class local_knowledge {
  public:
   virtual ~local_knowledge() = default;
@@ -28,6 +31,33 @@ class local_knowledge {
   virtual std::shared_ptr<const policy::local_catalog> current() const = 0;
   /// Asks the local server now; `done` runs on some thread when that is over, however it went.
   virtual void refresh(std::function<void()> done) = 0;
+
+  /// Does the model go on with an answer that was begun? Nothing: not found out yet.
+  virtual std::optional<bool> continues_prefill(std::string_view model) const {
+    (void)model;
+    return std::nullopt;
+  }
+  /// What the end of a real answer told.
+  virtual void note_timing(std::string_view model, const policy::inference_timing& timing) {
+    (void)model;
+    (void)timing;
+  }
+  /// A cloud fails, or has failed, a request for which this model would stand in: it is loaded, and kept while the
+  /// trouble lasts.
+  virtual void expect(std::string_view model) { (void)model; }
+  /// Loads the model at this URL of the local upstream by a connection of Tideover's own, which no caller's leaving
+  /// aborts (OL §11). `done` runs on some thread when it is loaded and the catalog knows its window, or when that
+  /// failed; the request will then find out why.
+  virtual void load(std::string model, std::uint16_t url, std::function<void()> done) {
+    (void)model;
+    (void)url;
+    done();
+  }
+  /// How long a load that is under way will probably go on; nothing where none is.
+  virtual std::optional<duration> load_ends_in(std::string_view model) const {
+    (void)model;
+    return std::nullopt;
+  }
 };
 
 /// Where a worker reports what happened. One per worker, called on its thread only; must not block or throw.
