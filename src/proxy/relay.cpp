@@ -45,6 +45,20 @@ void exchange::begin_answer(std::string& text, const leg& l, adapt::body_kind bo
   record_.status = static_cast<int>(head.status);
   if (record_.model_served.empty() && settings.tier == tier::local) record_.model_served = local_model_;
   if (early_head_) return commit();
+  if (l.translated) {
+    // None of the local server's fields is about this answer.
+    adapt::own_response own;
+    own.content_type = l.form == answer_form::stream ? "text/event-stream" : "application/json";
+    own.body = body == adapt::body_kind::chunked && client_version_ < 11 ? adapt::body_kind::until_close : body;
+    own.length = length;
+    own.keep_alive = may_keep_alive() && own.body != adapt::body_kind::until_close;
+    own.client_version = client_version_;
+    written_ = {own.body, own.keep_alive};
+    commit();
+    adapt::write_own_head(text, own, marks(settings.tier, settings.name, record_.model_served));
+    if (!written_.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
+    return;
+  }
   adapt::downstream_response answer;
   answer.status = head.status;
   answer.reason_phrase = head.reason_phrase;
@@ -79,14 +93,14 @@ net::task<void> exchange::deliver() {
   }
   switch (l.form) {
     case answer_form::whole: co_await send_whole(l); break;
-    case answer_form::stream: co_await relay_stream(l); break;
+    case answer_form::stream: co_await relay_stream(); break;
     case answer_form::raw: co_await relay_raw(l); break;
   }
 }
 
 net::task<void> exchange::send_whole(leg& l) {
   auto& a = l.call;
-  auto const body = is_head_ ? std::string_view{} : a.body();
+  auto const body = is_head_ ? std::string_view{} : l.body();
   if (a.head().status / 100 == 2)
     l.permit.succeeded();
   else
