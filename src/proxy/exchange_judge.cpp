@@ -58,12 +58,17 @@ outgoing_request exchange::outgoing(std::uint16_t upstream) const {
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
-  out.body = rewritten ? std::string_view(replay_.body) : body_;
+  if (rewritten)
+    out.body = replay_.body;
+  else if (settings.tier == tier::cloud && !cloud_body_.empty())
+    out.body = cloud_body_;
+  else
+    out.body = body_;
   bool const without_body = framing_.body == adapt::body_kind::none;
   out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
   out.head.length = out.body.size();
   out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
-  out.head.body_rewritten = rewritten;
+  out.head.body_rewritten = out.body.data() != body_.data();
   out.may_repeat = true;  // the body is held
   return out;
 }

@@ -163,6 +163,7 @@ class exchange {
   std::string early_body_;    // raw body bytes that came with the head, for chunked and streamed bodies
   byte_buffer chunked_body_;  // bodies without a known length
   std::string_view body_;
+  std::string cloud_body_;  // without what a local model left in it; empty: nothing is, the cloud gets the body itself
   std::optional<adapt::own_error> body_problem_;
   unsigned client_version_ = 11;
   bool is_head_ = false;
