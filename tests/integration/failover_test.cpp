@@ -430,6 +430,13 @@ TEST(NotReplayable, EmbeddingsAndFilesNeverGoLocal) {
   EXPECT_TRUE(w.local_generations().empty());
 }
 
+TEST(Compressed, AnErrorStatusIsOneWhateverItsCoding) {
+  world w;
+  w.openai.on("/v1/chat/completions", reply(503, "\x1f\x8b not for reading", {{"Content-Encoding", "gzip"}}));
+  w.start();
+  expect_local(w.chat(), "server_error");
+}
+
 TEST(History, OfALocalTurnDoesNotPoisonTheNextOneAtTheCloud) {
   // A thinking block without a signature of the cloud's own is answered with 400 there, for ever after.
   world w;

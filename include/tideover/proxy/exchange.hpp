@@ -98,6 +98,7 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
+  int local_fault_status() const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();
@@ -111,6 +112,7 @@ class exchange {
   net::task<void> deliver();
   net::task<void> send_whole(leg& l);
   net::task<void> relay_raw(leg& l);
+  bool streams_lines(const leg& l) const;
   net::task<void> relay_stream();
   bool begin_stream(leg& l);
   bool send_held(leg& l, std::string_view head);
