@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t answer_limit = 4u << 20;
 constexpr std::size_t most_shown = 256;  // answers of /api/show that are kept
 
-const std::string& key_of(const policy::local_model& m) { return m.digest.empty() ? m.name : m.digest; }
+/// Files may have several names; each is a model of its own here.
+std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
 
 }  // namespace
 
@@ -155,8 +156,8 @@ void local_catalog_watch::publish() {
   for (const auto& s : servers_) {
     auto& copy = all.emplace_back(s.catalog);
     for (auto& m : copy.models) {
-      auto const known = by_digest_.find(key_of(m));
-      if (known == by_digest_.end()) continue;
+      auto const known = by_files_.find(key_of(m));
+      if (known == by_files_.end()) continue;
       m.usual_context = known->second.usual_context;
       m.fits = known->second.fits;
     }
@@ -168,7 +169,7 @@ void local_catalog_watch::note_usual_context(std::string_view model) {
   std::lock_guard const lock(mutex_);
   const auto* m = catalog_->find(model);
   if (m == nullptr || m->loaded_context == 0) return;
-  by_digest_[key_of(*m)].usual_context = m->loaded_context;
+  by_files_[key_of(*m)].usual_context = m->loaded_context;
   publish();
 }
 
@@ -176,7 +177,7 @@ void local_catalog_watch::note_fit(std::string_view model, bool fits) {
   std::lock_guard const lock(mutex_);
   const auto* m = catalog_->find(model);
   if (m == nullptr || m->fits == fits) return;
-  by_digest_[key_of(*m)].fits = fits;
+  by_files_[key_of(*m)].fits = fits;
   publish();
 }
 

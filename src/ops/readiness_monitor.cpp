@@ -66,6 +66,9 @@ json small_chat(const policy::local_model& m, json messages, int most_tokens) {
   return body;
 }
 
+/// Files may have several names; each is a model of its own here.
+std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
+
 std::string text_of(const json& body) { return body.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace
@@ -138,7 +141,7 @@ std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const p
     if (!asked_for) {
       if (others) continue;
       std::lock_guard const lock(mutex_);
-      auto const known = by_files_.find(m->digest.empty() ? m->name : m->digest);
+      auto const known = by_files_.find(key_of(*m));
       if (known != by_files_.end() && known->second.tested != time_point::min() &&
           clock::now() - known->second.tested < load_again_after)
         continue;
@@ -170,7 +173,7 @@ net::task<void> readiness_monitor::check(bool asked_for) {
 }
 
 readiness_monitor::model_record& readiness_monitor::record_of(const policy::local_model& m) {
-  auto& record = by_files_[m.digest.empty() ? m.name : m.digest];
+  auto& record = by_files_[key_of(m)];
   record.model = record.test.model = m.name;
   return record;
 }
@@ -299,7 +302,7 @@ const readiness_monitor::model_record* readiness_monitor::known_record(const pol
                                                                        std::string_view model) const {
   const auto* m = catalog.find(model);
   if (m == nullptr) return nullptr;
-  auto const known = by_files_.find(m->digest.empty() ? m->name : m->digest);
+  auto const known = by_files_.find(key_of(*m));
   return known == by_files_.end() ? nullptr : &known->second;
 }
 
@@ -344,7 +347,7 @@ policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& ca
   for (const auto& [files, record] : by_files_) {
     if (record.tested == time_point::min() && record.served == time_point::min()) continue;
     const auto* m = catalog.find(record.model);
-    if (m == nullptr || (m->digest.empty() ? m->name : m->digest) != files) continue;  // removed, or other files now
+    if (m == nullptr || key_of(*m) != files) continue;  // removed, or other files now
     auto test = record.test;
     test.continues_prefill = record.prefill;
     f.tests.push_back(std::move(test));

@@ -327,6 +327,19 @@ void attempt::forget_head() {
   std::string().swap(head_bytes_);
 }
 
+void attempt::start_over() {
+  connection_.reset();
+  reused_ = heard_anything_ = sent_all_ = odd_ = complete_ = false;
+  head_.fields.list.clear();
+  head_bytes_.clear();
+  framing_ = {};
+  chunks_ = {};
+  left_ = 0;
+  whole_.release();
+  body_ = fresh_raw_ = {};
+  problem_ = {};
+}
+
 void attempt::settle() {
   if (!connection_) return;
   if (complete_ && framing_.keep_alive && sent_all_ && !odd_)

@@ -34,8 +34,8 @@ std::unique_ptr<leg> exchange::begin_hedge() {
 /// when the caller is gone.
 bool exchange::keep_caller_awake(const leg& l) {
   if (out_.must_flush()) return true;  // it does not even read what it has
-  auto& text = home_.head_text();
-  if (!early_head_) {
+  auto& text = home_.head_text();      // empty
+  if (!head_sent_) {
     bool const last = upstream_settings(l.upstream).tier == tier::local;
     adapt::own_response own;
     own.content_type = "text/event-stream";

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tideover/adapt/answer_judge.hpp"
+#include "tideover/adapt/token_estimate.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/policy/classify.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -48,21 +49,26 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
 outgoing_request exchange::outgoing(std::uint16_t upstream) const {
   const auto& settings = upstream_settings(upstream);
   const auto& way = home_.shared().upstreams[upstream];
+  bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
   out.head.method = head_.method;
-  out.head.target = route_.path_and_query;
+  out.head.target = rewritten ? std::string_view(replay_.path) : route_.path_and_query;
   out.head.authority = way.authority;
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
-  bool const rewritten = settings.tier == tier::local && !replay_body_.empty();
-  out.body = rewritten ? std::string_view(replay_body_) : body_;
+  if (rewritten)
+    out.body = replay_.body;
+  else if (settings.tier == tier::cloud && !cloud_body_.empty())
+    out.body = cloud_body_;
+  else
+    out.body = body_;
   bool const without_body = framing_.body == adapt::body_kind::none;
   out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
   out.head.length = out.body.size();
   out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
-  out.head.body_rewritten = rewritten;
+  out.head.body_rewritten = out.body.data() != body_.data();
   out.may_repeat = true;  // the body is held
   return out;
 }
@@ -107,6 +113,21 @@ std::optional<failure> exchange::status_failure(const leg& l, std::string_view b
 }
 
 net::task<attempt_end> exchange::try_leg(leg& l) {
+  auto step = co_await ask(l);
+  // A local model that did not call the tool it had to is asked once more, in plainer words.
+  if (step == attempt_end::failed && replay_.must_call && l.translated && l.problem.why == reason::empty &&
+      !insist_on_call_) {
+    insist_on_call_ = true;
+    l.call.start_over();
+    l.stream.reset();
+    l.into.reset();
+    local_error_.reset();
+    step = co_await ask(l);
+  }
+  co_return step;
+}
+
+net::task<attempt_end> exchange::ask(leg& l) {
   if (upstream_settings(l.upstream).tier == tier::local) {
     auto const ready = co_await prepare_local(l);
     if (ready != attempt_end::done) co_return ready;
@@ -120,14 +141,15 @@ net::task<attempt_end> exchange::try_leg(leg& l) {
     out.head.target = target;
   }
   auto step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
-  if (step == attempt_end::done) {
-    step = co_await judge(l);
-    co_return step;
-  }
   if (step == attempt_end::failed) {
     l.problem = l.call.problem();
     name_timer(l, l.problem.at <= phase::tls_handshake ? l.limits.connect_timer : l.limits.first_content_timer);
   }
+  if (step != attempt_end::done) co_return step;
+  if (l.translated)
+    step = co_await judge_local(l);
+  else
+    step = co_await judge(l);
   co_return step;
 }
 
@@ -139,11 +161,13 @@ net::task<attempt_end> exchange::judge(leg& l) {
   l.form = answer_form::raw;
   if (!is_judged(route_.what) && route_.what != endpoint::models) co_return attempt_end::done;
   bool const encoded = is_encoded(head);
-  if (encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding)))
+  // What cannot be read is judged by status, head and framing; an answer that the caller cannot read is none.
+  bool const unreadable = encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding));
+  if (unreadable && (success || !status_failure(l, {})))
     co_return failed(l, reason::malformed, phase::await_head,
                      "the answer is compressed although the caller accepts no such coding");
   if (success && facts_.stream && is_event_stream(head.fields.value_of(field_id::content_type))) {
-    if (encoded) co_return attempt_end::done;  // what cannot be read is judged by status, head and framing only
+    if (encoded) co_return attempt_end::done;
     l.form = answer_form::stream;
     auto const step = co_await hold_stream(l);
     co_return step;
@@ -159,15 +183,6 @@ net::task<attempt_end> exchange::judge(leg& l) {
 
   if (!success) {
     auto what = status_failure(l, encoded ? std::string_view{} : l.call.body());
-    if (!what && settings.tier == tier::local && status == 404) {
-      local_error_ =
-          adapt::own_error{503,
-                           "local_model_missing",
-                           "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                           {}};
-      failed(l, reason::server_error, phase::read_body, local_error_->message);
-      co_return attempt_end::failed;
-    }
     if (what) {
       // A redirect is never passed on (contract §4): it would send the caller and its key elsewhere.
       if (settings.tier == tier::cloud && status >= 400) keep_cloud_error(l.call, l.upstream);
@@ -196,12 +211,21 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
   using state = adapt::stream_inspector::state;
   const auto& settings = upstream_settings(l.upstream);
   const auto& w = *route_.workflow;
-  bool const to_the_end = w.on_cut == config::on_cut::hold;
-  auto& s = l.stream.emplace(route_.what, settings.dialect, *home_.shared().memory);
+  // A tool call that is demanded can only be asked for again while the caller has seen nothing.
+  bool const to_the_end = w.on_cut == config::on_cut::hold || (l.translated && replay_.must_call);
+  // What was translated is in the words of the vendor, without a local server's oddities.
+  auto& s = l.stream.emplace(route_.what, l.translated ? dialect::openai : settings.dialect, *home_.shared().memory);
+  if (w.on_cut == config::on_cut::continue_it && settings.tier == tier::cloud) {
+    adapt::chat::answer::splice_options options;
+    options.include_usage = facts_.include_usage;
+    options.prompt_tokens = adapt::estimate_tokens(body_).value_or(0);
+    options.request_id = record_.request_id;
+    splice_ = std::make_unique<adapt::chat::answer::splice>(route_.what, options);
+  }
   std::optional<time_point> usable_since;
 
   for (;;) {
-    auto const next = l.call.next_payload();
+    auto const next = l.next();
     if (next.what == net::io_result::kind::ok) {
       if (!s.held.append(next.payload)) {
         failed(l, reason::malformed, phase::await_content,
@@ -253,10 +277,11 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
       co_return attempt_end::failed;
     }
     bool const ended = next.what == net::io_result::kind::eof;
+    if (l.into && l.into->call_missing()) co_return tool_call_missing(l);
     if (ended && s.inspector.said_nothing())
       co_return failed(l, reason::empty, phase::await_content, "the stream said nothing");
     // Complete in substance: tokens were spent, or all was said but the last line.
-    if (ended && s.inspector.finish_reason_seen()) break;
+    if (ended && !l.translated && s.inspector.finish_reason_seen()) break;
     auto const why = usable_since ? reason::cut : reason::malformed;
     co_return failed(l, why, phase::await_content,
                      std::string(ended ? "the stream ended before " : "the stream broke off before ") +

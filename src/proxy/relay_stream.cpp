@@ -17,7 +17,9 @@ constexpr auto after_terminator = std::chrono::seconds(2);
 void exchange::forget_request() {
   block_.release();
   chunked_body_.release();
-  std::string().swap(replay_body_);
+  std::string().swap(cloud_body_);
+  replay_ = {};
+  asked_for_.reset();
   std::string().swap(early_body_);
   home_.return_fields(std::move(head_.fields));
   head_ = {};
@@ -25,8 +27,57 @@ void exchange::forget_request() {
   body_ = {};
 }
 
-/// `held` begins with what was looked at before the commit.
-net::task<void> exchange::relay_stream(leg& l) {
+/// The head and what was held. False when the caller is gone.
+bool exchange::begin_stream(leg& l) {
+  auto& s = *l.stream;
+  l.permit.committed();
+  if (s.inspector.current() == adapt::stream_inspector::state::finished) l.permit.succeeded();
+  auto& text = home_.head_text();
+  begin_answer(text, l, adapt::body_kind::chunked, 0);
+  if (!send_held(l, text)) return false;
+  // What a continuation needs to ask the local model with is kept.
+  if (!splice_) forget_request();
+  l.call.forget_head();
+  return true;
+}
+
+/// Whole events of what was held, behind `head`; the rest waits for its end.
+bool exchange::send_held(leg& l, std::string_view head) {
+  auto& s = *l.stream;
+  auto whole = s.boundary.complete(s.held.view());
+  auto const parts = s.held.size() - whole > look_ahead_bytes;
+  if (parts) whole = s.held.size();
+  auto const now = s.held.view().substr(0, whole);
+  if (!send_piece(head, now)) {
+    settled(attempt_end::client_gone);
+    return false;
+  }
+  note_relayed(l, now, parts);
+  s.held.drop_front(whole);
+  s.boundary.consumed(whole);
+  if (s.held.empty()) s.held.release();
+  return true;
+}
+
+/// For a continuation, should the stream be cut.
+void exchange::note_relayed(const leg& l, std::string_view events, bool parts) {
+  if (!splice_ || upstream_settings(l.upstream).tier != tier::cloud) return;
+  if (parts) splice_->give_up("parts");
+  splice_->relayed(events);
+}
+
+/// Where the last event of these whole ones begins, if it is an error and none before it is: a stream that may be
+/// continued is not told of its end.
+std::size_t exchange::before_error(std::string_view events) const {
+  auto const last = events.size() < 3 ? std::string_view::npos : events.rfind("\n\n", events.size() - 3);
+  auto const at = last == std::string_view::npos ? 0 : last + 2;
+  adapt::stream_inspector first(route_.what, dialect::openai);
+  first.inspect(events.substr(0, at));
+  return first.current() == adapt::stream_inspector::state::failed ? events.size() : at;
+}
+
+/// Relays until the stream's end. Nothing when the exchange is over; else how it was cut.
+net::task<std::optional<failure>> exchange::relay_events(leg& l) {
   using state = adapt::stream_inspector::state;
   auto& a = l.call;
   auto& inspector = l.stream->inspector;
@@ -34,23 +85,6 @@ net::task<void> exchange::relay_stream(leg& l) {
   auto& held = l.stream->held;
   const auto& settings = upstream_settings(l.upstream);
   auto last_piece = clock::now();
-  l.permit.committed();
-  if (inspector.current() == state::finished) l.permit.succeeded();
-  {
-    auto& text = home_.head_text();
-    begin_answer(text, l, adapt::body_kind::chunked, 0);
-    auto whole = boundary.complete(held.view());
-    if (held.size() - whole > look_ahead_bytes) whole = held.size();
-    if (!send_piece(text, held.view().substr(0, whole))) {
-      settled(attempt_end::client_gone);
-      co_return;
-    }
-    held.drop_front(whole);
-    boundary.consumed(whole);
-  }
-  forget_request();
-  a.forget_head();
-  if (held.empty()) held.release();
 
   failure broken;
   broken.why = reason::cut;
@@ -58,9 +92,9 @@ net::task<void> exchange::relay_stream(leg& l) {
   for (bool cut = false;;) {
     if (out_.must_flush()) {
       bool const out = co_await flush_to_caller();
-      if (!out) co_return;
+      if (!out) co_return std::nullopt;
     }
-    auto const next = a.next_payload();
+    auto const next = l.next();
     if (next.what == io_result::kind::ok) {
       // Usually whole events arrive together: they pass from scratch memory to the caller without a copy.
       std::string_view view = next.payload;
@@ -74,19 +108,29 @@ net::task<void> exchange::relay_stream(leg& l) {
       auto whole = boundary.complete(view);
       if (whole != 0) inspector.inspect(view.substr(0, whole));
       if (inspector.current() == state::finished) l.permit.succeeded();
-      if (view.size() - whole > look_ahead_bytes) whole = view.size();
-      if (whole != 0) {
-        if (!send_piece({}, view.substr(0, whole))) {
+      bool const parts = view.size() - whole > look_ahead_bytes;
+      if (parts) whole = view.size();
+      auto passes = whole;
+      if (inspector.current() == state::failed && may_be_continued(l)) {
+        passes = before_error(view.substr(0, whole));
+        if (passes < whole) {
+          broken.detail = "the stream ended with an error event";
+          cut = true;
+        }
+      }
+      if (passes != 0) {
+        if (!send_piece({}, view.substr(0, passes))) {
           settled(inspector.current() == state::finished ? attempt_end::done : attempt_end::client_gone);
           finish(served());
           then_ = after_exchange::abort;
-          co_return;
+          co_return std::nullopt;
         }
+        note_relayed(l, view.substr(0, passes), parts);
         auto const now = clock::now();
         home_.sink().chunk_gap(settings, now - last_piece);
         last_piece = now;
-        boundary.consumed(whole);
       }
+      if (whole != 0) boundary.consumed(whole);
       if (!held.empty()) {
         held.drop_front(whole);
         if (held.empty()) held.release();
@@ -105,13 +149,13 @@ net::task<void> exchange::relay_stream(leg& l) {
         if (step == attempt_end::client_gone) {
           then_ = after_exchange::abort;
           finish(served());
-          co_return;
+          co_return std::nullopt;
         }
         break;
       }
       if (step != attempt_end::late) {
         settled(step);
-        co_return;
+        co_return std::nullopt;
       }
       broken.detail =
           timer_text(l, silent < l.limits.total ? timer::idle : l.limits.total_timer) + ": the stream stalled";
@@ -122,8 +166,7 @@ net::task<void> exchange::relay_stream(leg& l) {
     }
     if (cut) {
       a.abandon();
-      co_await end_cut(l, broken, true);
-      co_return;
+      co_return broken;
     }
     break;  // the answer's framing is complete, or its terminator came
   }
@@ -132,14 +175,15 @@ net::task<void> exchange::relay_stream(leg& l) {
   if (inspector.current() == state::failed) {
     // The upstream's own error event has passed; the connection ends so that nobody takes this for a whole answer.
     broken.detail = "the stream ended with an error event";
+    a.settle();
     co_await end_cut(l, broken, false);
-    co_return;
+    co_return std::nullopt;
   }
-  if (inspector.current() != state::finished && !(chat && inspector.finish_reason_seen())) {
+  bool const untidy = chat && !l.translated && inspector.finish_reason_seen();
+  if (inspector.current() != state::finished && !untidy) {
     broken.detail = "the stream ended without its terminator";
     a.abandon();
-    co_await end_cut(l, broken, true);
-    co_return;
+    co_return broken;
   }
   l.permit.succeeded();
   a.settle();
@@ -151,13 +195,63 @@ net::task<void> exchange::relay_stream(leg& l) {
   if (!sent) {
     then_ = after_exchange::abort;
     finish(served());
-    co_return;
+    co_return std::nullopt;
   }
   if (out_.must_flush()) {
     bool const out = co_await flush_to_caller();
-    if (!out) co_return;
+    if (!out) co_return std::nullopt;
   }
   finish(served());
+  co_return std::nullopt;
+}
+
+net::task<void> exchange::relay_stream() {
+  if (!begin_stream(*serving_)) co_return;
+  for (;;) {
+    auto const cut = co_await relay_events(*serving_);
+    if (!cut) co_return;
+    bool const goes_on = co_await continue_locally(*cut);
+    if (finished_) co_return;
+    if (goes_on) continue;
+    co_await end_cut(*serving_, *cut, true);
+    co_return;
+  }
+}
+
+bool exchange::may_be_continued(const leg& l) const {
+  return splice_ && splice_->obstacle().empty() && upstream_settings(l.upstream).tier == tier::cloud;
+}
+
+/// The local model goes on where the cloud's stream broke off, in the same stream (`on_cut: continue`). True when it
+/// does: its leg then takes the cloud's place. False: the cut has to be told.
+net::task<bool> exchange::continue_locally(failure cut) {
+  if (!splice_ || splice_used_) co_return false;
+  if (!may_be_continued(*serving_)) {
+    record_.not_continued = splice_->obstacle();
+    co_return false;
+  }
+  auto const next = machine_->take_over(cut, clock::now());
+  if (!next) co_return false;
+  splice_used_ = true;
+  serving_->permit.failed(cut);
+  record_.upstream_time += serving_->call.waited();
+  record_.detail = upstream_settings(serving_->upstream).name + ": " + cut.detail;
+  auto local = begin_leg(next->upstream, next->limits);
+  auto const how = co_await accompany(local);
+  if (how == attempt_end::failed) {
+    record_.not_continued = local->problem.detail;
+    record_.upstream_time += local->call.waited();
+    co_return false;
+  }
+  serving_ = std::move(local);
+  if (settled(how)) co_return false;
+  record_.why = machine_->cloud_failure();
+  record_.tier = tier::local;
+  record_.upstream = upstream_settings(serving_->upstream).name;
+  record_.model_served = local_model_;
+  note_failover();
+  bool const here = send_held(*serving_, {});
+  co_return here;
 }
 
 }  // namespace tideover::proxy

@@ -34,7 +34,7 @@ class local_catalog_watch {
   /// From the control loop's tick.
   void tick(time_point now);
 
-  // What others found out about a model, by its digest; kept as long as the process. From the control loop.
+  // What others found out about a model, by name and digest; kept as long as the process. From the control loop.
   void note_usual_context(std::string_view model);  // it was just loaded without options
   void note_fit(std::string_view model, bool fits);
 
@@ -66,8 +66,8 @@ class local_catalog_watch {
   net::event_loop& control_;
   net::resolver& names_;
   std::vector<server> servers_;               // written on the control loop, with the mutex held
-  std::map<std::string, learned> by_digest_;  // control loop only
-  std::map<std::string, std::string> shown_;  // answers of /api/show by digest; control loop only
+  std::map<std::string, learned> by_files_;  // control loop only
+  std::map<std::string, std::string> shown_;  // answers of /api/show, likewise; control loop only
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
   std::vector<std::function<void()>> waiting_;

@@ -53,7 +53,7 @@ class readiness_monitor {
   static constexpr std::size_t history = 8;  // tests whose speeds are remembered
 
  private:
-  /// What is known of one model's files.
+  /// What is known of one model with these files.
   struct model_record {
     std::string model;
     policy::model_test test;
@@ -90,7 +90,7 @@ class readiness_monitor {
   std::string said_;                            // what on_change was last called with; control loop only
   std::vector<std::function<void()>> waiting_;  // control loop only
   mutable std::mutex mutex_;
-  std::map<std::string, model_record> by_files_;  // by digest, or name where a server tells none
+  std::map<std::string, model_record> by_files_;  // by name and digest
   std::int64_t tested_unix_ = 0;
 };
 

@@ -78,6 +78,9 @@ class attempt {
   /// Waits until the upstream has more, the caller left, or `by`: then it is `late`, and what follows is the caller's.
   net::task<attempt_end> wait_for_more(time_point by);
 
+  /// Forgets the answer (settle() first), so that open() can ask once more.
+  void start_over();
+
   /// The connection back to the pool when the answer is complete and nothing is odd, else closed. Called at most once.
   void settle();
   void abandon() { connection_.reset(); }

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/chat/splice.hpp"
 #include "tideover/adapt/error_body.hpp"
 #include "tideover/adapt/framing.hpp"
 #include "tideover/adapt/header_rules.hpp"
@@ -55,6 +57,8 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, route
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
+  void move_head(const char* from);
+  bool make_room_for_body(std::size_t all);
   time_point body_deadline(time_point began, std::size_t received) const;
   net::task<attempt_end> read_body();
   net::task<attempt_end> read_chunked_body();
@@ -73,6 +77,7 @@ class exchange {
 
   // One leg up to the point where its answer may be committed (exchange_judge.cpp).
   net::task<attempt_end> try_leg(leg& l);
+  net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> hold_stream(leg& l);
   std::optional<failure> status_failure(const leg& l, std::string_view body) const;
@@ -90,6 +95,13 @@ class exchange {
 
   // The local tier (exchange_local.cpp).
   net::task<attempt_end> prepare_local(leg& l);
+  attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
+  net::task<attempt_end> judge_local(leg& l);
+  attempt_end judge_local_error(leg& l);
+  attempt_end tool_call_missing(leg& l);
+  bool continues_prefill() const;
+  int local_fault_status() const;
+  std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();
   attempt_end local_refusal(leg& l, adapt::own_error why);
@@ -102,7 +114,15 @@ class exchange {
   net::task<void> deliver();
   net::task<void> send_whole(leg& l);
   net::task<void> relay_raw(leg& l);
-  net::task<void> relay_stream(leg& l);
+  bool streams_lines(const leg& l) const;
+  net::task<void> relay_stream();
+  bool begin_stream(leg& l);
+  bool send_held(leg& l, std::string_view head);
+  net::task<std::optional<failure>> relay_events(leg& l);
+  void note_relayed(const leg& l, std::string_view events, bool parts);
+  std::size_t before_error(std::string_view events) const;
+  bool may_be_continued(const leg& l) const;
+  net::task<bool> continue_locally(failure cut);
   void tell_health_of_passed_on(leg& l);
   bool send_piece(std::string_view head, std::string_view bytes, std::string_view end = {});
   void begin_answer(std::string& text, const leg& l, adapt::body_kind body, std::uint64_t length);
@@ -147,6 +167,7 @@ class exchange {
   std::string early_body_;    // raw body bytes that came with the head, for chunked and streamed bodies
   byte_buffer chunked_body_;  // bodies without a known length
   std::string_view body_;
+  std::string cloud_body_;  // without what a local model left in it; empty: nothing is, the cloud gets the body itself
   std::optional<adapt::own_error> body_problem_;
   unsigned client_version_ = 11;
   bool is_head_ = false;
@@ -158,7 +179,12 @@ class exchange {
   health_table::admission asked_;        // of the attempt that begins
   std::unique_ptr<leg> serving_;         // whose answer the caller gets
   std::optional<duration> refused_for_;  // how long health keeps the cloud from us
-  std::string replay_body_;              // for the local tier
+  // For the local tier.
+  std::unique_ptr<adapt::chat::request> asked_for_;      // in the words that all dialects share
+  adapt::chat::rendered replay_;                         // in the local server's
+  bool insist_on_call_ = false;                          // the model did not call the tool it had to
+  std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
+  bool splice_used_ = false;
   std::string local_model_;
   std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
   adapt::written_framing written_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "tideover/proxy/attempt.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/translation.hpp"
 
 namespace tideover::proxy {
 
@@ -39,6 +41,12 @@ struct leg {
       health_table::admission&& may)
       : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate) {}
 
+  // One a request: from the worker's own store, as coroutine frames are.
+  static void* operator new(std::size_t bytes) { return net::detail::frame_store::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    net::detail::frame_store::give(memory, bytes);
+  }
+
   std::uint16_t upstream;
   policy::attempt_limits limits;
   health_table::admission permit;  // told exactly once how it ended; gone without a word: it told nothing
@@ -47,6 +55,15 @@ struct leg {
   std::optional<followed_stream> stream;
   std::string model;  // as the answer names it
   failure problem;    // when it failed
+
+  // A local server that is asked in its own words.
+  bool translated = false;
+  std::unique_ptr<translation> into;  // of a stream
+  std::string whole_text;             // of a whole answer, in the caller's dialect
+
+  /// The next bytes for the caller, as attempt::next_payload, in the caller's dialect.
+  attempt::piece next();
+  std::string_view body() const { return translated ? std::string_view(whole_text) : call.body(); }
 };
 
 }  // namespace tideover::proxy

@@ -29,14 +29,11 @@ class local_knowledge {
   virtual ~local_knowledge() = default;
   /// Never null; `known` is false until the local server answered once.
   virtual std::shared_ptr<const policy::local_catalog> current() const = 0;
+  /// Does this model go on with an answer that was begun elsewhere? Nothing: nobody has tried yet.
+  virtual std::optional<bool> continues_prefill(std::string_view) const { return std::nullopt; }
   /// Asks the local server now; `done` runs on some thread when that is over, however it went.
   virtual void refresh(std::function<void()> done) = 0;
 
-  /// Does the model go on with an answer that was begun? Nothing: not found out yet.
-  virtual std::optional<bool> continues_prefill(std::string_view model) const {
-    (void)model;
-    return std::nullopt;
-  }
   /// What the end of a real answer told.
   virtual void note_timing(std::string_view model, const policy::inference_timing& timing) {
     (void)model;

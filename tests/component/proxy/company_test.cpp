@@ -11,8 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using state = policy::circuit_breaker::state;
 
-const std::string local_body =
-    R"({"id":"chatcmpl-2","object":"chat.completion","model":"llama3.1:8b","choices":[{"index":0,"message":{"role":"assistant","content":"local"},"finish_reason":"stop"}]})";
 const std::string event_stream = "text/event-stream";
 const std::string wire = chunked(stream_body, 100000, event_stream.c_str());
 const std::size_t before_content = wire.find("H\xc3\xa9");
@@ -40,9 +38,9 @@ TEST(Hedge, StartsTheLocalTierBesideASilentCloudAndTheFirstAnswerWins) {
     EXPECT_NE(bench.hear(local).find("llama3.1:8b"), std::string::npos);
     EXPECT_FALSE(bench.at_end(cloud)) << "the cloud may still win";
     EXPECT_TRUE(bench.reported().failovers.empty()) << "nothing has been decided";
-    bench.say(local, stream ? wire : with_length(local_body));
+    bench.say(local, local_answer(stream));
     auto const heard = bench.hear(bench.caller());
-    EXPECT_EQ(payload(heard), stream ? stream_body : local_body);
+    EXPECT_EQ(text_of_chat(payload(heard)), "local");
     EXPECT_NE(heard.find("X-Tideover-Tier: local"), std::string::npos) << heard;
     EXPECT_NE(heard.find("X-Tideover-Failover: hedged"), std::string::npos) << heard;
     EXPECT_TRUE(bench.at_end(cloud)) << "the loser is cancelled";
@@ -63,7 +61,7 @@ TEST(Hedge, LosesAgainstACloudThatSpeaksAfterAll) {
   bench.say(bench.caller(), chat_request(true));
   bench.let_pass(9s);
   ASSERT_NE(bench.hear(local), "");
-  bench.say(local, wire.substr(0, before_content));
+  bench.say(local, local_answer(true).substr(0, 120));
   bench.say(cloud, wire);
   auto const heard = bench.hear(bench.caller());
   EXPECT_EQ(payload(heard), stream_body);
@@ -83,9 +81,9 @@ TEST(Hedge, BecomesAnOrdinaryFailoverWhenTheCloudFailsMeanwhile) {
   ASSERT_NE(bench.hear(local), "");
   bench.say(cloud, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(bench.reported().failovers, std::vector<std::string>{"openai>ollama:server_error"});
-  bench.say(local, with_length(local_body));
+  bench.say(local, local_answer(false));
   auto const heard = bench.hear(bench.caller());
-  EXPECT_EQ(payload(heard), local_body);
+  EXPECT_EQ(text_of_chat(payload(heard)), "local");
   EXPECT_NE(heard.find("X-Tideover-Failover: server_error"), std::string::npos) << heard;
   EXPECT_EQ(bench.reported().records.at(0).attempts, 2U);
   EXPECT_EQ(bench.health().shown_state(bench_of_one::cloud), state::open) << "its failure counts";
@@ -162,9 +160,10 @@ TEST(KeepAlive, ReachesTheCallerWhileTheLastCandidateIsSilent) {
   EXPECT_NE(heard.find("X-Tideover-Failover: server_error\r\n"), std::string::npos) << heard;
   bench.let_pass(40s);
   heard += bench.hear(bench.caller());
-  bench.say(local, wire);
+  bench.say(local, local_answer(true));
   heard += bench.hear(bench.caller());
-  EXPECT_EQ(payload(heard), ": keep-alive\n\n: keep-alive\n\n" + stream_body);
+  EXPECT_TRUE(payload(heard).starts_with(": keep-alive\n\n: keep-alive\n\ndata: ")) << heard;
+  EXPECT_EQ(text_of_chat(payload(heard)), "local");
   ASSERT_EQ(bench.reported().records.size(), 1U);
   EXPECT_EQ(bench.reported().records[0].how, outcome::failed_over);
   EXPECT_EQ(bench.reported().records[0].upstream, "ollama");
@@ -182,7 +181,7 @@ TEST(KeepAlive, IsFollowedByAnErrorEventWhenNobodyAnswersAfterAll) {
                                    "HTTP/1.1 400 No\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n"
                                    R"({"error":{"message":"is too large"}})",
                                    outcome::failed},
-                                  {"a whole answer instead of a stream", with_length(local_body), outcome::failed}}) {
+                                  {"what is no answer", with_length("<html>", "text/html"), outcome::failed}}) {
     bench_of_one bench;
     int const cloud = bench.connect(bench_of_one::cloud);
     int const local = bench.connect(bench_of_one::local);
@@ -233,9 +232,9 @@ TEST(Hold, MakesEveryCutAPlainFailover) {
     bench.say(cloud, wire.substr(0, at));
     ::shutdown(cloud, SHUT_RDWR);
     ASSERT_NE(bench.hear(local), "") << at;
-    bench.say(local, wire);
+    bench.say(local, local_answer(true));
     auto const heard = bench.hear(bench.caller());
-    ASSERT_EQ(payload(heard), stream_body) << at;
+    ASSERT_EQ(text_of_chat(payload(heard)), "local") << at;
     ASSERT_NE(heard.find("X-Tideover-Tier: local"), std::string::npos) << at;
     ASSERT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
     if (at > after_content + 120) {
@@ -256,9 +255,10 @@ TEST(Hold, KeepsTheCallerAwakeWithoutNamingWhoWillHaveAnswered) {
   EXPECT_NE(heard.find("X-Tideover-Tier: none"), std::string::npos) << heard;
   ::shutdown(cloud, SHUT_RDWR);
   ASSERT_NE(bench.hear(local), "");
-  bench.say(local, wire);
+  bench.say(local, local_answer(true));
   heard += bench.hear(bench.caller());
-  EXPECT_EQ(payload(heard), ": keep-alive\n\n" + stream_body);
+  EXPECT_TRUE(payload(heard).starts_with(": keep-alive\n\ndata: ")) << heard;
+  EXPECT_EQ(text_of_chat(payload(heard)), "local");
   EXPECT_EQ(bench.reported().records.at(0).upstream, "ollama");
   EXPECT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
 }
@@ -273,7 +273,7 @@ TEST(Hold, ThatStallsAfterContentFailsOverByTheIdleTimer) {
   bench.let_pass(31s);  // idle is 30 s
   ASSERT_NE(bench.hear(local), "");
   EXPECT_TRUE(bench.at_end(cloud));
-  bench.say(local, wire);
+  bench.say(local, local_answer(true));
   EXPECT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
   EXPECT_NE(bench.reported().records.at(0).detail.find("idle (30s)"), std::string::npos)
       << bench.reported().records.at(0).detail;
@@ -290,7 +290,7 @@ TEST(HoldFor, MendsAnEarlyCutAndThenLetsTheStreamGo) {
     EXPECT_EQ(bench.hear(bench.caller()), "");
     ::shutdown(cloud, SHUT_RDWR);
     ASSERT_NE(bench.hear(local), "");
-    bench.say(local, wire);
+    bench.say(local, local_answer(true));
     EXPECT_EQ(bench.reported().failovers, std::vector<std::string>{"openai>ollama:cut"});
   }
   bench_of_one bench(brief);
@@ -341,7 +341,7 @@ TEST(Retry, HappensAsOftenAsConfiguredAndEndsAtTheLocalTier) {
   }
   ASSERT_NE(bench.hear(local), "");
   EXPECT_EQ(bench.hear(cloud), "");
-  bench.say(local, with_length(local_body));
+  bench.say(local, local_answer(false));
   EXPECT_EQ(bench.reported().records.at(0).attempts, 3U);
   EXPECT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
 }

@@ -122,6 +122,7 @@ class stream_checker {
       require(block_.is_null(), "a block inside a block");
       require(o["index"] == next_block_, "block index");
       block_ = o["content_block"];
+      signed_ = false;
       if (block_["type"] == "tool_use") r_.calls.push_back({block_["id"], block_["name"], ""});
     } else if (e.name == "content_block_delta") {
       require(!block_.is_null() && o["index"] == next_block_, "a delta outside of its block");
@@ -130,11 +131,12 @@ class stream_checker {
         require(block_["type"] == "text", "text in another block");
         r_.text += d["text"].get<std::string>();
       } else if (d["type"] == "thinking_delta") {
-        require(block_["type"] == "thinking" && r_.signature.empty(), "thinking in another block");
+        require(block_["type"] == "thinking" && !signed_, "thinking in another block");
         r_.reasoning += d["thinking"].get<std::string>();
       } else if (d["type"] == "signature_delta") {
         require(block_["type"] == "thinking", "a signature in another block");
-        r_.signature += d["signature"].get<std::string>();
+        r_.signature = d["signature"];
+        signed_ = true;
       } else if (d["type"] == "input_json_delta") {
         require(block_["type"] == "tool_use", "input in another block");
         r_.calls.back().arguments += d["partial_json"].get<std::string>();
@@ -233,6 +235,7 @@ class stream_checker {
   read_answer& r_;
   std::string created_, said_;
   bool role_seen_ = false;
+  bool signed_ = false;  // the thinking block that is open
   json block_, item_;
   int next_block_ = 0, next_number_ = 0;
   json output_ = json::array();
