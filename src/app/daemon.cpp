@@ -42,6 +42,7 @@ std::vector<proxy::upstream_route> make_routes(const config::snapshot& configura
     route.target.host = url.host;
     route.target.port = url.port;
     route.target.outside = settings.tier == tier::cloud;
+    route.target.inside = settings.tier == tier::local && !settings.allow_public;
     if (url.tls) {
       auto& context = contexts[settings.tls.ca_file];
       if (!context) context = net::make_client_context(settings.tls.ca_file);

@@ -112,7 +112,10 @@ void failover::begin(std::uint16_t upstream, time_point now) {
   ++attempts_;
   if (position_ > 1 && !left_) left_ = plan_.candidates.index[0];
   limits_.total = std::min(after(now, asked.timeouts.total), plan_.deadline);
-  limits_.connect = std::min(after(now, asked.timeouts.connect), limits_.total);
+  auto const& t = asked.timeouts;
+  time_limit const leg{after(now, t.total), "total", t.total};
+  time_limit const exchange{plan_.deadline, "deadline", plan_.deadline - plan_.started};
+  limits_.connect = sooner({after(now, t.connect), "connect", t.connect}, sooner(leg, exchange));
   limits_.first_content = std::min(after(now, patience(asked, plan_)), limits_.total);
   limits_.idle = asked.timeouts.idle;
 }

@@ -33,7 +33,7 @@ attempt_end attempt::fail(reason why, phase at, std::string detail, int status) 
   return attempt_end::failed;
 }
 
-net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
+net::task<attempt_end> attempt::connect(time_limit by, bool fresh) {
   home_.used(upstream_, clock::now());
   if (!fresh) {
     connection_ = home_.pool().take(upstream_);
@@ -112,7 +112,7 @@ net::task<attempt_end> attempt::send(const outgoing_request& what, time_point by
   co_return attempt_end::done;
 }
 
-net::task<attempt_end> attempt::open(const outgoing_request& what, time_point connect_by, time_point answer_by) {
+net::task<attempt_end> attempt::open(const outgoing_request& what, time_limit connect_by, time_point answer_by) {
   to_head_request_ = what.head.method == "HEAD";
   for (bool fresh = false;; fresh = true) {
     auto step = co_await connect(connect_by, fresh);
@@ -132,7 +132,7 @@ net::task<attempt_end> attempt::open(const outgoing_request& what, time_point co
   }
 }
 
-net::task<attempt_end> attempt::open_for_body(const outgoing_request& what, time_point connect_by) {
+net::task<attempt_end> attempt::open_for_body(const outgoing_request& what, time_limit connect_by) {
   to_head_request_ = false;
   // A body that is not kept cannot be sent again, so no connection is taken that might have died meanwhile.
   auto step = co_await connect(connect_by, true);

@@ -8,6 +8,7 @@
 #include "tideover/config/snapshot.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/time.hpp"
+#include "tideover/core/time_limit.hpp"
 #include "tideover/policy/route_table.hpp"
 
 namespace tideover::policy {
@@ -31,7 +32,7 @@ struct health_view {
 };
 
 struct attempt_limits {
-  time_point connect;        // name lookup, TCP, TLS
+  time_limit connect;        // name lookup, TCP, TLS
   time_point first_content;  // streams: usable content; others: the complete answer
   duration idle;             // between bytes after first content
   time_point total;          // end of this leg, never after the exchange's deadline

@@ -12,6 +12,7 @@
 #include "tideover/adapt/header_rules.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/http_message.hpp"
+#include "tideover/core/time_limit.hpp"
 #include "tideover/net/stream.hpp"
 #include "tideover/net/task.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
@@ -45,11 +46,11 @@ class attempt {
 
   /// Connects (or reuses), sends, and reads the final head. `connect_by` bounds name, TCP and TLS; `answer_by` the
   /// rest.
-  net::task<attempt_end> open(const outgoing_request& what, time_point connect_by, time_point answer_by);
+  net::task<attempt_end> open(const outgoing_request& what, time_limit connect_by, time_point answer_by);
 
   /// For streamed request bodies: connects and sends the head; the exchange then writes the body to connection() and
   /// calls await_head().
-  net::task<attempt_end> open_for_body(const outgoing_request& what, time_point connect_by);
+  net::task<attempt_end> open_for_body(const outgoing_request& what, time_limit connect_by);
   net::task<attempt_end> await_head(time_point answer_by);
 
   const response_head& head() const { return head_; }
@@ -85,7 +86,7 @@ class attempt {
 
  private:
   attempt_end fail(reason why, phase at, std::string detail, int status = 0);
-  net::task<attempt_end> connect(time_point by, bool fresh);
+  net::task<attempt_end> connect(time_limit by, bool fresh);
   net::task<attempt_end> send(const outgoing_request& what, time_point by);
   attempt_end accept_head(std::string_view raw, std::size_t head_size);
   bool decode(char* raw, std::size_t size, std::string_view& payload);  // in place

@@ -143,6 +143,22 @@ TEST_F(Failover, LimitsNeverExceedALegsTotal) {
   EXPECT_EQ(m.limits().first_content, start + 1s);
 }
 
+TEST_F(Failover, TheLimitOfConnectingIsNamedAfterTheSettingThatSetIt) {
+  auto& t = configuration.upstreams[openai].timeouts;
+  t.connect = 3s;
+  t.total = 60s;
+  auto named = [&](duration total, duration whole) {
+    t.total = total;
+    plan.deadline = start + whole;
+    auto m = machine();
+    m.next(start);
+    return m.limits().connect.missed("no connection");
+  };
+  EXPECT_EQ(named(60s, 15min), "connect (3s): no connection");
+  EXPECT_EQ(named(2s, 15min), "total (2s): no connection");
+  EXPECT_EQ(named(2s, 1s), "deadline (1s): no connection");
+}
+
 TEST_F(Failover, AtTheDeadlineNobodyIsAskedAnyMore) {
   plan.deadline = start + 100s;
   auto before = machine();
