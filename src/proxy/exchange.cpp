@@ -347,8 +347,7 @@ net::task<void> exchange::take_stream(attempt& a, std::uint16_t upstream) {
     auto const said = inspector.error();
     auto const why = adapt::judge_error_in_200(said);
     if (why) {
-      attempt_failed(upstream, make_failure(*why, phase::await_content, status,
-                                            said.type + (said.code.empty() ? "" : " " + said.code)));
+      attempt_failed(upstream, make_failure(*why, phase::await_content, status, "error" + adapt::words_for_log(said)));
       co_return;
     }
   }
