@@ -171,6 +171,7 @@ void exchange::attempt_failed(std::uint16_t upstream, failure what) {
     else
       record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   }
+  if (what.why == reason::auth) home_.sink().key_refused(upstream_settings(upstream), what);
   asked_.failed(what);
   machine_->failed(what, clock::now());
 }
@@ -182,8 +183,8 @@ void exchange::tell_health_of_passed_on(const response_head& head, std::uint16_t
   if (status / 100 == 2) return asked_.committed();
   const auto& settings = upstream_settings(upstream);
   if (status >= 500 || status == 429 || status == 402)
-    if (auto const what =
-            policy::classify_status(head, {}, settings.dialect, {settings.credential.has_value()}, unix_seconds()))
+    if (auto const what = policy::classify_status(head, {}, settings.dialect,
+                                                  {.configured = settings.credential.has_value()}, unix_seconds()))
       return asked_.failed(*what);
   asked_.request_at_fault();
 }
@@ -255,8 +256,10 @@ net::task<void> exchange::judge_and_commit(attempt& a, std::uint16_t upstream) {
   if (settled(step)) co_return;
 
   if (!success) {
-    auto what = policy::classify_status(head, encoded ? std::string_view{} : a.body(), settings.dialect,
-                                        {settings.credential.has_value()}, unix_seconds());
+    policy::credential_source key{.configured = settings.credential.has_value()};
+    if (status == 401 || status == 403) key.outage = asked_.key_refused();
+    auto what =
+        policy::classify_status(head, encoded ? std::string_view{} : a.body(), settings.dialect, key, unix_seconds());
     if (!what && settings.tier == tier::local && status == 404) {
       local_error_ =
           adapt::own_error{503,

@@ -32,7 +32,10 @@ bool carries_a_key(const header_field& f) {
 }  // namespace
 
 health_table::health_table(const config::snapshot& configuration)
-    : health_(settings_of(configuration)), random_(std::random_device{}()), key_(random_key()) {
+    : health_(settings_of(configuration)),
+      authentication_(configuration.upstreams.size()),
+      random_(std::random_device{}()),
+      key_(random_key()) {
   for (const auto& u : configuration.upstreams) {
     followed_.push_back(u.tier == tier::cloud);
     auto& mark = configured_.emplace_back();
@@ -50,6 +53,8 @@ std::optional<health_table::refusal> health_table::admit(std::uint16_t upstream,
   if (auto const permit = health_.admit(key, now)) {
     into.permit_ = *permit;
     into.table_ = this;
+    into.credential_ = credential;
+    into.asked_ = now;
     return std::nullopt;
   }
   return refusal{health_.refuses(key, now).value_or(reason::breaker_open), health_.refused_until(key, now) - now};
@@ -106,8 +111,17 @@ void health_table::admission::committed() {
 void health_table::admission::succeeded() {
   if (!table_) return;
   auto& table = *std::exchange(table_, nullptr);
+  auto const now = clock::now();
   std::lock_guard const lock(table.mutex_);
-  table.health_.succeeded(permit_, clock::now());
+  table.health_.succeeded(permit_, now);
+  if (table.is_callers(permit_.upstream, credential_))
+    table.authentication_.worked(permit_.upstream, credential_, asked_, now);
+}
+
+bool health_table::admission::key_refused() {
+  if (!table_ || !table_->is_callers(permit_.upstream, credential_)) return false;
+  std::lock_guard const lock(table_->mutex_);
+  return table_->authentication_.refused(permit_.upstream, credential_, clock::now());
 }
 
 void health_table::admission::request_at_fault() {
