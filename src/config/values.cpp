@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "tideover/core/http_message.hpp"
-#include "tideover/core/time_limit.hpp"
 
 namespace tideover::config {
 namespace {
@@ -143,7 +142,14 @@ parsed<bool> parse_bool(std::string_view text) {
   return parsed<bool>::bad("must be true or false");
 }
 
-std::string duration_text(duration span) { return span_text(span); }
+std::string duration_text(duration span) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+  for (auto u = time_units.rbegin(); u != time_units.rend(); ++u) {
+    const auto factor = static_cast<std::int64_t>(u->factor);
+    if (ms != 0 && ms % factor == 0) return std::to_string(ms / factor) + std::string(u->name);
+  }
+  return std::to_string(ms) + "ms";
+}
 
 std::string size_text(std::uint64_t bytes) {
   for (auto u = size_units.rbegin(); u != size_units.rend(); ++u)

@@ -54,7 +54,7 @@ attempt_end failed_here(int error, const socket_address& address) {
   return end;
 }
 
-task<attempt_end> connect_one(event_loop& loop, socket_address address, time_limit by, event_source* also) {
+task<attempt_end> connect_one(event_loop& loop, socket_address address, time_point by, event_source* also) {
   int const fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return failed_here(errno, address);
   int const one = 1;
@@ -77,7 +77,8 @@ task<attempt_end> connect_one(event_loop& loop, socket_address address, time_lim
     if (how == woken::cancelled || (also && also->is(hangup)))
       co_return failed(telling::nothing, reason::connect, "given up: nobody waits for it any more");
     if (how == woken::timed_out)
-      co_return failed(telling::silence, reason::connect_timeout, by.missed("no connection to " + address.to_string()));
+      co_return failed(telling::silence, reason::connect_timeout,
+                       "no connection to " + address.to_string() + " in time");
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -103,13 +104,13 @@ struct race {
   }
 };
 
-task<void> run(event_loop& loop, std::shared_ptr<race> shared, socket_address address, time_limit by) {
+task<void> run(event_loop& loop, std::shared_ptr<race> shared, socket_address address, time_point by) {
   auto end = co_await connect_one(loop, address, by, &shared->over);
   shared->take(std::move(end));
 }
 
 /// An attempt is a coroutine of its own, because a wait can watch four sources and a host may have more addresses.
-void begin(event_loop& loop, const std::shared_ptr<race>& shared, const socket_address& address, time_limit by) {
+void begin(event_loop& loop, const std::shared_ptr<race>& shared, const socket_address& address, time_point by) {
   ++shared->running;
   spawn(run(loop, shared, address, by), [&loop, shared](std::exception_ptr error) {
     if (error) shared->take(failed(telling::shortage, reason::connect, "the connection could not be set up"));
@@ -120,7 +121,7 @@ void begin(event_loop& loop, const std::shared_ptr<race>& shared, const socket_a
 
 }  // namespace
 
-task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addresses, time_limit by,
+task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addresses, time_point by,
                               event_source* also) {
   auto const shared = std::make_shared<race>();
   std::size_t next = 0;
@@ -128,11 +129,11 @@ task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addr
   bool given_up = false;
   for (;;) {
     auto const now = clock::now();
-    if (next < addresses.size() && now >= next_at && now < by.at) {
+    if (next < addresses.size() && now >= next_at && now < by) {
       begin(loop, shared, addresses[next++], by);
       next_at = after(now, connect_stagger);
     }
-    bool const all_begun = next == addresses.size() || now >= by.at;
+    bool const all_begun = next == addresses.size() || now >= by;
     if (shared->best.connection || (shared->running == 0 && all_begun)) break;
     // No deadline of its own: the attempts have it, and each says what it missed.
     auto const wake = all_begun ? never : next_at;
@@ -149,7 +150,7 @@ task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addr
   if (given_up) best = failed(telling::nothing, reason::connect, "given up: nobody waits for it any more");
   if (next == 0 && !given_up)
     best = failed(telling::silence, reason::connect_timeout,
-                  by.missed("no connection to " + addresses.front().to_string()));
+                  "no connection to " + addresses.front().to_string() + " in time");
   if (!best.connection && !given_up && next > 1)
     best.problem.detail += " (" + std::to_string(next) + " addresses tried)";
   dial_result result;

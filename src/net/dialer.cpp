@@ -25,8 +25,8 @@ failure given_up(phase at) { return problem(reason::connect, at, "given up: nobo
 
 /// How much of the time to connect a name may cost: the rest must do for TCP and TLS, or a name service that is always
 /// a little late would make every connection late.
-time_point lookup_deadline(time_point now, const time_limit& by) {
-  return by.at == never || by.at <= now ? by.at : now + (by.at - now) / 3 * 2;
+time_point lookup_deadline(time_point now, time_point by) {
+  return by == never || by <= now ? by : now + (by - now) / 3 * 2;
 }
 
 /// Why this address is none for this target, for people; empty: it may be used.
@@ -50,15 +50,15 @@ std::string objection(const dial_target& target, const std::string& host, bool l
 
 /// CONNECT through an HTTP proxy (RFC 9110 §9.3.6). The answer's head is read byte-exact: what follows is TLS.
 task<failure> open_tunnel(event_loop& loop, stream& connection, const tunnel& proxy, const dial_target& target,
-                          time_limit by, event_source* also) {
+                          time_point by, event_source* also) {
   std::string const host = target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]";
   std::string const authority = host + ":" + std::to_string(target.port);
   std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
   if (!proxy.authorization.empty()) request += "Proxy-Authorization: " + proxy.authorization + "\r\n";
   request += "\r\n";
-  auto const sent = co_await write_all(connection, request, by.at - clock::now());
+  auto const sent = co_await write_all(connection, request, by - clock::now());
   if (sent == write_end::stalled)
-    co_return problem(reason::connect_timeout, phase::connect, by.missed("the HTTP proxy did not take the request"));
+    co_return problem(reason::connect_timeout, phase::connect, "the HTTP proxy did not take the request in time");
   if (sent != write_end::done)
     co_return problem(reason::connect, phase::connect, "the HTTP proxy did not take the request");
   std::string answer;
@@ -72,7 +72,7 @@ task<failure> open_tunnel(event_loop& loop, stream& connection, const tunnel& pr
     if (!got.again()) co_return problem(reason::connect, phase::connect, "the HTTP proxy closed the connection");
     auto const how = co_await loop.reactions().wait(by, on(connection.source(), got.want), on(also, hangup));
     if (how == woken::timed_out)
-      co_return problem(reason::connect_timeout, phase::connect, by.missed("the HTTP proxy did not answer"));
+      co_return problem(reason::connect_timeout, phase::connect, "the HTTP proxy did not answer in time");
     if (how == woken::cancelled || (also && also->is(hangup))) co_return given_up(phase::connect);
   }
   response_head head;
@@ -83,7 +83,7 @@ task<failure> open_tunnel(event_loop& loop, stream& connection, const tunnel& pr
 }
 
 task<failure> shake_hands(event_loop& loop, stream& connection, const dial_target& target, session_slot* sessions,
-                          time_limit by, event_source* also) {
+                          time_point by, event_source* also) {
   connection.start_tls(make_client(target.tls, target.server_name, sessions));
   for (;;) {
     auto const step = connection.try_handshake();
@@ -98,7 +98,7 @@ task<failure> shake_hands(event_loop& loop, stream& connection, const dial_targe
       co_return problem(reason::tls, phase::tls_handshake, "the TLS handshake is larger than any honest one");
     auto const how = co_await loop.reactions().wait(by, on(connection.source(), step.want), on(also, hangup));
     if (how == woken::timed_out)
-      co_return problem(reason::connect_timeout, phase::tls_handshake, by.missed("the TLS handshake did not end"));
+      co_return problem(reason::connect_timeout, phase::tls_handshake, "the TLS handshake did not end in time");
     if (how == woken::cancelled || (also && also->is(hangup))) co_return given_up(phase::tls_handshake);
   }
 }
@@ -106,7 +106,7 @@ task<failure> shake_hands(event_loop& loop, stream& connection, const dial_targe
 }  // namespace
 
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_limit by, event_source* also) {
+                       time_point by, event_source* also) {
   const std::string& host = target.through ? target.through->host : target.host;
   auto const port = target.through ? target.through->port : target.port;
 
@@ -117,9 +117,9 @@ task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& tar
     co_return result;
   }
   if (found.addresses.empty()) {
-    auto const why = host + ": " + found.error;
-    result.problem = problem(reason::dns, phase::resolve, found.timed_out ? by.missed(why) : why);
+    result.problem = problem(reason::dns, phase::resolve, host + ": " + found.error);
     result.problem.ours = found.ours;
+    result.problem.late = found.timed_out;
     co_return result;
   }
   bool const literal = address_of_literal(host, port).size != 0;

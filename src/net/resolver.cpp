@@ -124,7 +124,7 @@ task<lookup_result> resolver::resolve(event_loop& loop, std::string host, std::u
   state_->leave(name, mine);
   if (how != woken::timed_out) result.addresses.clear();  // nobody wants them any more
   result.timed_out = how == woken::timed_out && result.addresses.empty();
-  if (result.addresses.empty()) result.error = "the name service has not answered";
+  if (result.addresses.empty()) result.error = "the name service has not answered in time";
   co_return result;
 }
 

@@ -379,13 +379,13 @@ TEST(BothDown, AMissingLocalModelIsNamedUnlessAnotherCanStandIn) {
 
 TEST(BothDown, AnErrorOfOllamaIsAnErrorAndNotAnAnswer) {
   for (auto const& [name, local] : std::vector<std::pair<std::string, script>>{
-           {"500", reply(500, ollama::error(500, "model runner has unexpectedly stopped"))},
+           {"500", reply(500, R"({"error":"model runner has unexpectedly stopped"})")},
            {"HTML", reply(200, std::string(html_page), {}, "text/html")},
            {"redirect", reply(302, "", {{"Location", "http://127.0.0.1:1/"}})},
            {"hang-up", hang_up()}}) {
     SCOPED_TRACE(name);
     world w;
-    w.ollama.on("/v1/chat/completions", local);
+    w.ollama.on("/api/chat", local);
     w.start();
     w.openai.stop();
     auto const answer = w.chat();

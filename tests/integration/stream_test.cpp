@@ -279,8 +279,8 @@ TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
   for (bool in_order : {true, false}) {
     world w;
     gate door;
-    auto events = ollama::chat_events({.model = "llama3.1:8b", .words = {"a ", "b "}});
-    w.ollama.on("/v1/chat/completions", stream_then(events, 2, [=](served_connection& c) {
+    auto lines = ollama::native_chat_lines({.model = "llama3.1:8b", .words = {"a ", "b "}});
+    w.ollama.on("/api/chat", stream_then(lines, 2, [=](served_connection& c) {
                   c.wait(door);
                   if (in_order)
                     c.end_stream();
@@ -291,7 +291,8 @@ TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
     w.openai.stop();
     auto const got = read_stream(w.port(), dialects()[0], 2, door);
     EXPECT_NE(got.ended, io::ok);
-    ASSERT_EQ(got.events.size(), 3U);
+    ASSERT_GE(got.events.size(), 3U);
+    EXPECT_FALSE(has_terminator(dialects()[0], got.events));
     EXPECT_TRUE(is_error_event(dialects()[0], got.events.back()));
   }
 }
@@ -383,7 +384,7 @@ TEST(CallerGone, InMidStreamEndsTheCloudsWork) {
 
 TEST(CallerGone, WhileOllamaIsSilentEndsOllamasWork) {
   world w;
-  w.ollama.on("/v1/chat/completions", silence());
+  w.ollama.on("/api/chat", silence());
   w.start();
   w.openai.stop();
   {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tideover/core/failure.hpp"
-#include "tideover/core/time_limit.hpp"
+#include "tideover/core/time.hpp"
 #include "tideover/net/event_loop.hpp"
 #include "tideover/net/socket_address.hpp"
 #include "tideover/net/stream.hpp"
@@ -26,7 +26,7 @@ inline constexpr auto connect_stagger = std::chrono::milliseconds(250);
 
 /// `addresses` in the order of their turns, at least one. Ends early with a hangup of `also` or when the worker stops.
 /// Where all fail, the most telling problem is told: see `telling` in the source.
-task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addresses, time_limit by,
+task<dial_result> connect_any(event_loop& loop, std::vector<socket_address> addresses, time_point by,
                               event_source* also = nullptr);
 
 }  // namespace tideover::net

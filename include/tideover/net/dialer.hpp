@@ -8,7 +8,7 @@
 #include <string>
 
 #include "tideover/core/failure.hpp"
-#include "tideover/core/time_limit.hpp"
+#include "tideover/core/time.hpp"
 #include "tideover/net/connect_race.hpp"
 #include "tideover/net/event_loop.hpp"
 #include "tideover/net/resolver.hpp"
@@ -40,7 +40,7 @@ struct dial_target {
 /// and nobody is to blame. Reasons: dns, connect, connect_timeout, tls. All addresses of the name take part, see
 /// net/connect_race; a name's lookup may cost two thirds of the time.
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_limit by, event_source* also = nullptr);
+                       time_point by, event_source* also = nullptr);
 
 /// HTTPS_PROXY / NO_PROXY as curl reads them: which tunnel, if any, leads to this host.
 struct proxy_environment {

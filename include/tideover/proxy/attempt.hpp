@@ -12,7 +12,6 @@
 #include "tideover/adapt/header_rules.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/http_message.hpp"
-#include "tideover/core/time_limit.hpp"
 #include "tideover/net/stream.hpp"
 #include "tideover/net/task.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
@@ -24,6 +23,7 @@ namespace tideover::proxy {
 enum class attempt_end : std::uint8_t {
   done,         // the step's purpose is reached
   failed,       // the upstream failed: see problem()
+  late,         // wait_for_more: time is up, and nothing has changed
   client_gone,  // the caller left; nobody's failure
   stopped,      // the worker is being shut down
 };
@@ -46,11 +46,11 @@ class attempt {
 
   /// Connects (or reuses), sends, and reads the final head. `connect_by` bounds name, TCP and TLS; `answer_by` the
   /// rest.
-  net::task<attempt_end> open(const outgoing_request& what, time_limit connect_by, time_point answer_by);
+  net::task<attempt_end> open(const outgoing_request& what, time_point connect_by, time_point answer_by);
 
   /// For streamed request bodies: connects and sends the head; the exchange then writes the body to connection() and
   /// calls await_head().
-  net::task<attempt_end> open_for_body(const outgoing_request& what, time_limit connect_by);
+  net::task<attempt_end> open_for_body(const outgoing_request& what, time_point connect_by);
   net::task<attempt_end> await_head(time_point answer_by);
 
   const response_head& head() const { return head_; }
@@ -75,8 +75,11 @@ class attempt {
   piece next_payload();
   bool complete() const { return complete_; }
 
-  /// Waits until the upstream has more, the caller left, or `by`. `failed` with `late` when time is up.
-  net::task<attempt_end> wait_for_more(time_point by, phase at);
+  /// Waits until the upstream has more, the caller left, or `by`: then it is `late`, and what follows is the caller's.
+  net::task<attempt_end> wait_for_more(time_point by);
+
+  /// Forgets the answer (settle() first), so that open() can ask once more.
+  void start_over();
 
   /// The connection back to the pool when the answer is complete and nothing is odd, else closed. Called at most once.
   void settle();
@@ -85,8 +88,9 @@ class attempt {
   duration waited() const { return waited_; }  // for the upstream, in all waits
 
  private:
+  net::task<attempt_end> wait(time_point by, phase at);  // `failed` with reason timeout when time is up
   attempt_end fail(reason why, phase at, std::string detail, int status = 0);
-  net::task<attempt_end> connect(time_limit by, bool fresh);
+  net::task<attempt_end> connect(time_point by, bool fresh);
   net::task<attempt_end> send(const outgoing_request& what, time_point by);
   attempt_end accept_head(std::string_view raw, std::size_t head_size);
   bool decode(char* raw, std::size_t size, std::string_view& payload);  // in place

@@ -44,8 +44,8 @@ export class World {
 
   static async start({ cloud = {}, ollama = {}, environment, ...settings } = {}) {
     const world = new World();
+    world.ollama = await ScriptedOllama.start(ollama); // first: a cloud that refuses gives its port back at once
     world.cloud = await ScriptedCloud.start(cloud);
-    world.ollama = await ScriptedOllama.start(ollama);
     try {
       world.daemon = await Daemon.start({ yaml: configuration(world.cloud, world.ollama, settings), environment });
     } catch (problem) {

@@ -11,7 +11,6 @@
 #include "tideover/core/keyed_hash.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
-#include "tideover/core/time_limit.hpp"
 #include "tideover/core/words.hpp"
 
 namespace tideover {
@@ -26,23 +25,6 @@ TEST(Time, AfterNeverOverflows) {
   EXPECT_EQ(after(never, 5s), never);
   EXPECT_EQ(after(start, never - start), never);
   EXPECT_EQ(after(start, never - start - 1ns), never - 1ns);
-}
-
-TEST(TimeLimit, SaysWhatTheConfigurationCallsIt) {
-  time_point const start{10s};
-  time_limit const connect(start + 3s, "connect", 3s);
-  time_limit const deadline(start + 2s, "deadline", 15min);
-  EXPECT_EQ(connect.missed("no connection"), "connect (3s): no connection");
-  EXPECT_EQ(sooner(connect, deadline).missed("no connection"), "deadline (15m): no connection");
-  EXPECT_EQ(sooner(connect, time_limit(start + 3s)).name, "connect");
-  EXPECT_EQ(time_limit(start).missed("no connection"), "no connection in time");
-  EXPECT_EQ(sooner(time_limit(never), connect).at, connect.at);
-}
-
-TEST(TimeLimit, SpansAreWrittenInTheLargestUnitThatFits) {
-  for (auto const& [span, text] : std::initializer_list<std::pair<duration, std::string_view>>{
-           {0s, "0ms"}, {250ms, "250ms"}, {1500ms, "1500ms"}, {90s, "90s"}, {120s, "2m"}, {3h, "3h"}, {48h, "2d"}})
-    EXPECT_EQ(span_text(span), text);
 }
 
 ip_kind kind_of_text(const std::string& text) {
