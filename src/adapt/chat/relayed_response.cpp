@@ -26,7 +26,7 @@ class relayed_response final : public relayed_stream {
     begun.text = text();
     return make_responses_writer(options, &begun);
   }
-  bool is_open() const override { return in_part_ && !begun_.envelope.empty(); }
+  bool is_open() const override { return in_part_ && !begun_.envelope.empty() && !begun_.item_id.empty(); }
 
   void event(std::string_view name, std::string_view data) override {
     json_cursor c(data);
@@ -113,7 +113,8 @@ class relayed_response final : public relayed_stream {
       } else if (is(key, "status") || is(key, "usage") || is(key, "incomplete_details") || is(key, "completed_at")) {
         c.skip();
       } else {
-        has_id = (members.keep(key, c, most_envelope_bytes) && is(key, "id")) || has_id;
+        const bool is_id = is(key, "id") && c.peek() == json_kind::string;
+        has_id = (members.keep(key, c, most_envelope_bytes) && is_id) || has_id;
       }
     });
     begun_.envelope = has_id ? members.take() : std::string();

@@ -202,6 +202,22 @@ TEST(OpenAiReader, ReadsAWholeAnswerAlsoWhereAStreamWasAskedFor) {
   EXPECT_EQ(read_at_once(body).events, expected);
 }
 
+TEST(OpenAiReader, PutsTheBytesOfATokenOnOneLineAndTakesNothingButNumbers) {
+  const auto bytes_of = [](const std::string& bytes) {
+    const auto events = read_whole(dialect::openai, R"({"model":"m","choices":[{"message":{"content":"x"},)"
+                                                    R"("logprobs":{"content":[{"token":"x","logprob":-1,"bytes":)" +
+                                                        bytes + R"(}]},"finish_reason":"stop"}]})");
+    for (const auto& e : events)
+      if (const auto* const l = std::get_if<logprobs>(&e)) return l->tokens.at(0).bytes;
+    return std::string("no logprobs");
+  };
+  EXPECT_EQ(bytes_of("[\n  72,\r\n  105\n]"), "[72,105]");  // a stream's event is one line
+  EXPECT_EQ(bytes_of("[ ]"), "[]");
+  EXPECT_EQ(bytes_of("null"), "null");
+  EXPECT_EQ(bytes_of("[72,\"x\"]"), "null");
+  EXPECT_EQ(bytes_of("{\"a\":\n1}"), "null");
+}
+
 TEST(OpenAiReader, CallsAWholeAnswerWithoutItsEndMalformed) {
   for (const char* body : {"", "<html>", R"({"choices":[]})",
                            R"({"model":"m","choices":[{"message":{"content":"x"},"finish_reason":null}]})",
