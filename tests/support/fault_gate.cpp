@@ -242,7 +242,11 @@ pump::wish pump::go(last& end) {
   while (!done_ && end == last::running) {
     take_orders();
     bool const somewhere = fault_.what != kind::none && fault_.what != kind::append;
-    if (somewhere && !acted_ && reached()) {
+    // Without a place the fault begins with the test's word, wherever the bytes are then.
+    bool const anywhere = fault_.at.bytes == 0 && fault_.at.text.empty();
+    bool const later = anywhere && fault_.door && !fault_.door->is_open();
+    if (later) wanted.door = fault_.door->fd();
+    if (somewhere && !acted_ && !later && reached()) {
       if (act(wanted, end)) continue;
       break;
     }

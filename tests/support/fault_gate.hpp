@@ -34,7 +34,7 @@ struct wire_fault {
   };
   kind what = kind::none;
   place at = {};
-  std::optional<gate> door = {};  // at the place, the test's word is awaited first
+  std::optional<gate> door = {};  // at the place the test's word is awaited; without a place it says when
   std::string text = {};
   unsigned char mask = 1;
   std::size_t piece = 0;               // no write is longer; 0: as the bytes come

@@ -191,6 +191,18 @@ TEST_F(FaultGate, WaitsForTheTestsWordBeforeItActs) {
   EXPECT_EQ(rest, "");
 }
 
+TEST_F(FaultGate, BeginsWithTheTestsWordWhereNoPlaceIsNamed) {
+  gate const word;
+  gate_.set(side::to_daemon, broken::after(word, broken::flip({}, 0x20)));
+  raw_client client(gate_.port());
+  EXPECT_EQ(client.get("/").body, "0123456789");
+  gate(word).open();
+  client.request("GET", "/");
+  std::string got;
+  while (got.size() < 4) ASSERT_EQ(client.raw().read_some(got), io::ok);
+  EXPECT_EQ(got.substr(0, 4), "hTTP");
+}
+
 TEST_F(FaultGate, HalfClosesOneDirectionAndKeepsTheOther) {
   gate_.set(side::to_upstream, broken::half_close(behind("\r\n\r\n")));
   auto const [all, ended] = all_of("GET / HTTP/1.1\r\n\r\n");  // no `Connection: close`: the upstream sees the end
