@@ -6,13 +6,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <map>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "exchange_reporter.hpp"
+#include "routes.hpp"
 #include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_server.hpp"
@@ -30,23 +30,6 @@ std::string machine_name() {
   return name;
 }
 
-std::vector<proxy::upstream_route> make_routes(const config::snapshot& configuration, const daemon_options& options) {
-  auto routes = proxy::list_routes(configuration);
-  std::map<std::string, net::ssl_context> contexts;  // one per trust setting
-  for (auto& route : routes) {
-    const auto& settings = *route.settings;
-    const auto& url = settings.urls[route.url];
-    if (!url.tls) continue;
-    auto& context = contexts[settings.tls.ca_file];
-    if (!context) context = net::make_client_context(settings.tls.ca_file);
-    route.target.tls = context;
-    route.target.server_name = settings.tls.server_name.empty() ? url.host : settings.tls.server_name;
-    if (settings.tier == tier::cloud)
-      route.target.through = net::tunnel_for({options.https_proxy, options.no_proxy}, url.host, url.port);
-  }
-  return routes;
-}
-
 /// Names compiled in at configuration time of the build.
 std::string version() { return TIDEOVER_VERSION; }
 
@@ -57,7 +40,7 @@ struct daemon::parts {
       : configuration(options.configuration),
         memory(configuration->limits.replay_memory),
         log(options.log_descriptor),
-        routes(make_routes(*configuration, options)),
+        routes(make_routes(*configuration, {options.https_proxy, options.no_proxy})),
         health(*configuration),
         drain_timer(host.context()) {}
 
@@ -79,6 +62,7 @@ struct daemon::parts {
   std::atomic<std::size_t> connections{0};
   ops::line_writer log;
   ops::line_format format = ops::line_format::json;
+  ops::notice_pace refused_keys{std::chrono::minutes(1)};
   std::vector<proxy::upstream_route> routes;
   proxy::health_table health;
   proxy::services shared;
@@ -124,7 +108,7 @@ void daemon::parts::bind() {
 
   std::random_device entropy;
   for (std::size_t i = 0; i < count; ++i) {
-    reporters.push_back(std::make_unique<exchange_reporter>(log, format));
+    reporters.push_back(std::make_unique<exchange_reporter>(log, format, refused_keys));
     registry.add(&reporters.back()->metrics());
     std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
     workers.push_back(std::make_unique<proxy::worker>(shared, *reporters.back(), std::move(sockets[i]), seed));

@@ -16,8 +16,9 @@ constexpr std::size_t answer_limit = 1u << 20;
 constexpr auto judging_interval = std::chrono::seconds(1);
 constexpr std::size_t most_records = 256;
 
-std::int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+std::int64_t unix_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 /// The server's own words, short enough for a line.
@@ -169,7 +170,7 @@ net::task<void> readiness_monitor::check(bool asked_for) {
     if (!targets.empty()) co_await refresh();
   }
   std::lock_guard const lock(mutex_);
-  tested_unix_ = unix_seconds();
+  tested_at_ = timestamp(unix_microseconds());
 }
 
 readiness_monitor::model_record& readiness_monitor::record_of(const policy::local_model& m) {
@@ -363,7 +364,7 @@ readiness_report readiness_monitor::report() const {
     std::lock_guard const lock(mutex_);
     auto const f = facts(*catalog, clock::now());
     r.verdict = policy::judge_readiness(f);
-    r.tested_unix = tested_unix_;
+    r.tested_at = tested_at_;
     for (const auto& m : catalog->models) {
       auto const tested = std::find_if(f.tests.begin(), f.tests.end(),
                                        [&](const auto& t) { return policy::same_model(t.model, m.name); });

@@ -29,12 +29,6 @@ std::string_view mark(ready_state s) {
   return {};
 }
 
-std::string timestamp_seconds(std::int64_t unix_seconds) {
-  char text[timestamp_bytes];
-  auto* const end = write_timestamp(text, unix_seconds * 1'000'000);
-  return {text, end};
-}
-
 double rounded(double x) { return static_cast<double>(static_cast<std::int64_t>(x * 1000 + 0.5)) / 1000; }
 
 }  // namespace
@@ -61,10 +55,10 @@ std::string readiness_reasons(const readiness_report& report) {
 std::string readiness_json(const readiness_report& report) {
   using json = nlohmann::ordered_json;
   json out{{"state", token(report.verdict.state)}, {"upstream", report.upstream}};
-  if (report.tested_unix != 0)
-    out["tested_at"] = timestamp_seconds(report.tested_unix);
-  else
+  if (report.tested_at.empty())
     out["tested_at"] = nullptr;
+  else
+    out["tested_at"] = report.tested_at;
   out["reasons"] = json::array();
   out["checks"] = json::array();
   for (const auto& f : report.verdict.findings) {
@@ -86,9 +80,57 @@ std::string readiness_json(const readiness_report& report) {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::optional<readiness_report> read_readiness_json(std::string_view text) {
+  auto const said = nlohmann::json::parse(text, nullptr, false);
+  if (!said.is_object()) return std::nullopt;
+  auto const text_in = [](const nlohmann::json& object, const char* key) {
+    auto const it = object.find(key);
+    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  auto const state_of = [](const std::string& word) -> std::optional<ready_state> {
+    for (auto const s : {ready_state::ready, ready_state::unknown, ready_state::degraded, ready_state::down})
+      if (token(s) == word) return s;
+    return std::nullopt;
+  };
+  auto const state = state_of(text_in(said, "state"));
+  if (!state) return std::nullopt;
+  readiness_report report;
+  report.verdict.state = *state;
+  report.upstream = text_in(said, "upstream");
+  report.tested_at = text_in(said, "tested_at");
+  auto const list = [&](const char* key) {
+    auto const it = said.find(key);
+    return it != said.end() && it->is_array() ? *it : nlohmann::json::array();
+  };
+  for (const auto& c : list("checks")) {
+    if (!c.is_object()) continue;
+    for (auto const check : policy::all_ready_checks)
+      if (token(check) == text_in(c, "check"))
+        report.verdict.findings.push_back({check, state_of(text_in(c, "state")).value_or(ready_state::unknown),
+                                           text_in(c, "subject"), text_in(c, "text"), text_in(c, "fix")});
+  }
+  auto const number = [](const nlohmann::json& object, const char* key) {
+    auto const it = object.find(key);
+    return it != object.end() && it->is_number() ? it->get<double>() : 0.0;
+  };
+  for (const auto& m : list("models")) {
+    if (!m.is_object()) continue;
+    auto& model = report.models.emplace_back();
+    model.model = text_in(m, "name");
+    model.loaded = m.value("loaded", nlohmann::json()) == true;
+    model.tokens_per_second = number(m, "tokens_per_second");
+    model.load_seconds = number(m, "load_seconds");
+    model.gpu_known = m.contains("gpu_fraction");
+    model.gpu_fraction = number(m, "gpu_fraction");
+    model.context_tokens = static_cast<std::uint64_t>(std::max(number(m, "context_tokens"), 0.0));
+    if (m.contains("continues_prefill")) model.continues_prefill = m["continues_prefill"] == true;
+  }
+  return report;
+}
+
 std::string readiness_table(const readiness_report& report) {
   std::string text = "Local tier " + report.upstream + ": " + std::string(token(report.verdict.state));
-  if (report.tested_unix != 0) text += "  (tested " + timestamp_seconds(report.tested_unix) + ")";
+  if (!report.tested_at.empty()) text += "  (tested " + report.tested_at + ")";
   text += '\n';
   std::size_t widest = 0;
   for (auto const c : policy::all_ready_checks) widest = std::max(widest, token(c).size());

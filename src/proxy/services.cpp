@@ -21,6 +21,7 @@ std::vector<upstream_route> list_routes(const config::snapshot& configuration) {
     route.target.host = where.host;
     route.target.port = where.port;
     route.target.outside = settings.tier == tier::cloud;
+    route.target.inside = settings.tier == tier::local && !settings.allow_public;
     routes.push_back(std::move(route));
   };
   for (const auto& settings : configuration.upstreams) add(settings, 0);

@@ -36,6 +36,11 @@ std::string failover_line(const proxy::exchange_record& record, std::string_view
 std::string breaker_line(const policy::breaker_change& change, std::string_view upstream, std::string_view title,
                          std::int64_t unix_microseconds, line_format format);
 
+/// The auth event line: event=auth, level error: ts level msg event upstream status detail. Somebody has to mend a key,
+/// or the provider its authentication (`configured`: whose key it is).
+std::string auth_line(const failure& what, std::string_view upstream, std::string_view title, bool configured,
+                      std::int64_t unix_microseconds, line_format format);
+
 /// An event line for a terminal: time, level, message, then the pairs that have a value.
 std::string event_text(std::int64_t unix_microseconds, std::string_view level,
                        std::initializer_list<std::string_view> message,

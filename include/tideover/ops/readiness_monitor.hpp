@@ -91,7 +91,7 @@ class readiness_monitor {
   std::vector<std::function<void()>> waiting_;  // control loop only
   mutable std::mutex mutex_;
   std::map<std::string, model_record> by_files_;  // by name and digest
-  std::int64_t tested_unix_ = 0;
+  std::string tested_at_;
 };
 
 }  // namespace tideover::ops

@@ -14,7 +14,7 @@ namespace tideover::ops {
 
 struct readiness_report {
   std::string upstream;
-  std::int64_t tested_unix = 0;  // when the last check with tests ended; 0: none has
+  std::string tested_at;  // when the last check with tests ended, RFC 3339; empty: none has
   policy::readiness_verdict verdict;
   struct model_numbers {
     std::string model;
@@ -31,6 +31,8 @@ struct readiness_report {
 
 /// One JSON object: state, upstream, tested_at, checks[{check,state,subject,text,fix}], models[…].
 std::string readiness_json(const readiness_report& report);
+/// The same, read back (from a daemon); nothing when it is no such text.
+std::optional<readiness_report> read_readiness_json(std::string_view text);
 /// For people: the state, one line per finding, the fix under whatever is not in order.
 std::string readiness_table(const readiness_report& report);
 /// 0 ready, 1 degraded, 2 down, 3 unknown: what monitoring plugins say.

@@ -93,7 +93,7 @@ TEST_F(Tier, AServerThatWorksIsReadyAndItsNumbersAreKnown) {
   EXPECT_DOUBLE_EQ(r.models[0].gpu_fraction, 1);
   EXPECT_EQ(r.models[0].context_tokens, 8192u);
   EXPECT_EQ(r.models[0].continues_prefill, true);
-  EXPECT_NE(r.tested_unix, 0);
+  EXPECT_FALSE(r.tested_at.empty());
   EXPECT_EQ(shared.gates[0]->busy(), 0u);
 }
 
@@ -242,7 +242,7 @@ TEST_F(Tier, APeriodicCheckLoadsTheStandInOnceAndNotWhileAnotherModelIsLoaded) {
   begin(how);
   ASSERT_TRUE(known());
   ahead = 31s;
-  EXPECT_TRUE(until([&] { return tier_->readiness()->report().tested_unix != 0; }));
+  EXPECT_TRUE(until([&] { return tier_->readiness()->report().tested_at != ""; }));
   EXPECT_EQ(chats(), 0) << "it might push the other one out";
   ollama->unload("other:1b");
   ahead = 10min;
@@ -377,6 +377,10 @@ TEST(ReadinessReport, IsJsonATableAndAnExitCode) {
   EXPECT_EQ(json["checks"][1]["fix"], "look at it");
   EXPECT_EQ(json["reasons"].size(), 1u);
   EXPECT_TRUE(json["tested_at"].is_null());
+  auto const back = read_readiness_json(readiness_json(r));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(readiness_table(*back), readiness_table(r));
+  for (auto const* text : {"", "[]", "{}", R"({"state":"fine"})"}) EXPECT_FALSE(read_readiness_json(text)) << text;
   auto const table = readiness_table(r);
   EXPECT_EQ(table.find('\x1b'), std::string::npos) << "names come from a server";
   EXPECT_NE(table.find("[WARN] gpu"), std::string::npos) << table;
