@@ -109,8 +109,10 @@ net::task<void> exchange::ask_candidates() {
         attempt_end how;
         if (needs_company(*asked))
           how = co_await accompany(asked);
-        else
+        else if (upstream_settings(upstream).tier == tier::local)
           how = co_await try_leg(*asked);
+        else
+          how = co_await ask(*asked);
         serving_ = std::move(asked);
         if (how == attempt_end::failed) {
           leg_failed(*serving_);

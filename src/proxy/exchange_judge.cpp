@@ -58,12 +58,17 @@ outgoing_request exchange::outgoing(std::uint16_t upstream) const {
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
-  out.body = rewritten ? std::string_view(replay_.body) : body_;
+  if (rewritten)
+    out.body = replay_.body;
+  else if (settings.tier == tier::cloud && !cloud_body_.empty())
+    out.body = cloud_body_;
+  else
+    out.body = body_;
   bool const without_body = framing_.body == adapt::body_kind::none;
   out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
   out.head.length = out.body.size();
   out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
-  out.head.body_rewritten = rewritten;
+  out.head.body_rewritten = out.body.data() != body_.data();
   out.may_repeat = true;  // the body is held
   return out;
 }
@@ -158,11 +163,13 @@ net::task<attempt_end> exchange::judge(leg& l) {
   l.form = answer_form::raw;
   if (!is_judged(route_.what) && route_.what != endpoint::models) co_return attempt_end::done;
   bool const encoded = is_encoded(head);
-  if (encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding)))
+  // What cannot be read is judged by status, head and framing; an answer that the caller cannot read is none.
+  bool const unreadable = encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding));
+  if (unreadable && (success || !status_failure(l, {})))
     co_return failed(l, reason::malformed, phase::await_head,
                      "the answer is compressed although the caller accepts no such coding");
   if (success && facts_.stream && is_event_stream(head.fields.value_of(field_id::content_type))) {
-    if (encoded) co_return attempt_end::done;  // what cannot be read is judged by status, head and framing only
+    if (encoded) co_return attempt_end::done;
     l.form = answer_form::stream;
     auto const step = co_await hold_stream(l);
     co_return step;

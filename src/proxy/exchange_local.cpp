@@ -75,8 +75,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
                              "local_model_missing",
                              "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
                              {}});
-  // Where no cloud may help in any case, the request itself is what has to change.
-  int const status = machine_->cloud_failure() == reason::policy ? 400 : 503;
+  int const status = local_fault_status();
   auto const refused = [&](const auto& why) { return local_refusal(l, {status, why.code, why.message, why.field}); };
   if (!generates) {
     auto made = adapt::ollama::make_replay_body(route_.what, body_, {.model = local_model_});
@@ -125,6 +124,9 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   l.translated = true;
   return attempt_end::done;
 }
+
+/// Where no cloud may help in any case, the request itself is what has to change.
+int exchange::local_fault_status() const { return machine_->cloud_failure() == reason::policy ? 400 : 503; }
 
 /// Does the model that was chosen go on with a begun answer? The file may say so; else the readiness test knows.
 bool exchange::continues_prefill() const {
@@ -224,7 +226,8 @@ attempt_end exchange::judge_local_error(leg& l) {
     local_error_ = adapt::own_error{
         400, "context_length_exceeded", "The prompt is too long for the local model " + local_model_ + ".", {}};
   } else if (status == 400 || status == 413 || status == 422) {
-    local_error_ = adapt::own_error{400, "local_refused", title + " refused the request: " + said.message, {}};
+    local_error_ =
+        adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
   } else if (status == 503 && mentions("server busy")) {
     local_error_ = adapt::own_error{503, "local_queue_full", title + " has too many requests waiting.", {}};
   }

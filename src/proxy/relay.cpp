@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tideover/adapt/chat/answer_reader.hpp"
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -162,9 +163,22 @@ void exchange::tell_health_of_passed_on(leg& l) {
   l.permit.request_at_fault();
 }
 
+/// Lines of JSON of Ollama's own API: their end is looked at, because a broken one ends as orderly as a good one.
+bool exchange::streams_lines(const leg& l) const {
+  constexpr std::string_view lines = "application/x-ndjson";
+  return route_.what == endpoint::ollama_native && l.call.head().status == 200 &&
+         iequals(l.call.head().fields.value_of(field_id::content_type).substr(0, lines.size()), lines);
+}
+
 /// Bytes pass as they come; what they mean is not looked at (pass-through paths, compressed answers).
 net::task<void> exchange::relay_raw(leg& l) {
   auto& a = l.call;
+  auto const watch = streams_lines(l) ? adapt::chat::answer::make_stream_reader(dialect::ollama) : nullptr;
+  std::vector<adapt::chat::answer::event> seen;
+  auto const look = [&](std::string_view bytes) {
+    seen.clear();
+    if (watch) watch->feed(bytes, seen);
+  };
   auto const& framing = a.framing();
   auto const kind = framing.body == adapt::body_kind::until_close                ? adapt::body_kind::chunked
                     : is_head_ && a.head().fields.find(field_id::content_length) ? adapt::body_kind::length
@@ -172,19 +186,22 @@ net::task<void> exchange::relay_raw(leg& l) {
   auto const length = is_head_ ? told_length(a.head()) : framing.length;
   tell_health_of_passed_on(l);
   auto next = a.next_payload();  // before anything waits: the first bytes are still in scratch memory
+  bool last_sent = false;
   {
     auto& text = home_.head_text();
     begin_answer(text, l, kind, length);
     bool const ended = next.what == io_result::kind::eof || a.complete();
     std::string_view const payload = next.what == io_result::kind::ok && !is_head_ ? next.payload : std::string_view{};
-    if (!send_piece(text, payload, ended ? "0\r\n\r\n" : "")) {
+    look(payload);
+    bool const good = ended && (!watch || watch->finished());
+    if (!send_piece(text, payload, good ? "0\r\n\r\n" : "")) {
       settled(attempt_end::client_gone);
       co_return;
     }
     if (ended && next.what == io_result::kind::ok) next.what = io_result::kind::eof;
+    last_sent = good;
   }
   if (next.what == io_result::kind::eof) l.permit.succeeded();  // complete, whether or not the caller still takes it
-  bool last_sent = next.what == io_result::kind::eof;
   for (;;) {
     if (out_.must_flush()) {
       bool const out = co_await flush_to_caller();
@@ -213,10 +230,20 @@ net::task<void> exchange::relay_raw(leg& l) {
       if (settled(step)) co_return;
     }
     next = a.next_payload();
-    if (next.what == io_result::kind::ok && !send_piece({}, next.payload)) {
+    if (next.what != io_result::kind::ok) continue;
+    look(next.payload);
+    if (!send_piece({}, next.payload)) {
       settled(attempt_end::client_gone);
       co_return;
     }
+  }
+  if (watch) watch->end_of_input(seen);
+  if (watch && !watch->finished()) {
+    a.abandon();
+    failed(l, reason::cut, phase::relay_body,
+           watch->failed() ? "the stream ended with an error" : "the stream ended before it was done");
+    co_await end_cut(l, l.problem, !watch->failed());
+    co_return;
   }
   l.permit.succeeded();
   a.settle();

@@ -17,6 +17,7 @@ constexpr auto after_terminator = std::chrono::seconds(2);
 void exchange::forget_request() {
   block_.release();
   chunked_body_.release();
+  std::string().swap(cloud_body_);
   replay_ = {};
   asked_for_.reset();
   std::string().swap(early_body_);

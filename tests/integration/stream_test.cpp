@@ -297,6 +297,28 @@ TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
   }
 }
 
+TEST(Stream, OfOllamasOwnApiShowsThatItWasCut) {
+  // The framing of such a stream ends in order whatever happened: only its last line tells.
+  auto const lines = ollama::native_chat_lines({.model = "llama3.1:8b", .words = {"a ", "b "}});
+  std::string const error = "{\"error\":\"model runner has unexpectedly stopped\"}\n";
+  for (bool const says_why : {true, false}) {
+    world w;
+    auto some = std::vector<std::string>(lines.begin(), lines.end() - 1);
+    if (says_why) some.push_back(error);
+    w.ollama.on("/api/chat", stream(some, {}, "application/x-ndjson"));
+    w.start();
+    auto const answer =
+        post(w.port(), "/api/chat", R"({"model":"llama3.1:8b","messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_FALSE(answer.complete()) << "no clean end";
+    EXPECT_TRUE(answer.body.starts_with(lines[0] + lines[1]));
+    EXPECT_NE(answer.body.find("\"error\":"), std::string::npos) << answer.body;
+    auto const log = w.daemon().wait_for_log("request", 1);
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_EQ(log[0].value("outcome", ""), "cut");
+  }
+}
+
 TEST(Stream, AHundredCallersOfACloudThatDiesBeforeContentAllGetWholeLocalAnswers) {
   world w;
   w.openai.on("/v1/chat/completions", stream_then(openai::chat_events({}), 1, [](served_connection& c) { c.reset(); }));

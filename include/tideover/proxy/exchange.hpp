@@ -57,6 +57,8 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, route
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
+  void move_head(const char* from);
+  bool make_room_for_body(std::size_t all);
   time_point body_deadline(time_point began, std::size_t received) const;
   net::task<attempt_end> read_body();
   net::task<attempt_end> read_chunked_body();
@@ -98,6 +100,7 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
+  int local_fault_status() const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();
@@ -111,6 +114,7 @@ class exchange {
   net::task<void> deliver();
   net::task<void> send_whole(leg& l);
   net::task<void> relay_raw(leg& l);
+  bool streams_lines(const leg& l) const;
   net::task<void> relay_stream();
   bool begin_stream(leg& l);
   bool send_held(leg& l, std::string_view head);
@@ -163,6 +167,7 @@ class exchange {
   std::string early_body_;    // raw body bytes that came with the head, for chunked and streamed bodies
   byte_buffer chunked_body_;  // bodies without a known length
   std::string_view body_;
+  std::string cloud_body_;  // without what a local model left in it; empty: nothing is, the cloud gets the body itself
   std::optional<adapt::own_error> body_problem_;
   unsigned client_version_ = 11;
   bool is_head_ = false;
