@@ -46,7 +46,9 @@ std::string what_is_seen(const expectation& e) {
     case sees::cloud_answer: return "the cloud's answer";
     case sees::cloud_error: return status + " in the cloud's words";
     case sees::own_error: return status + " `" + e.code + '`';
-    case sees::cut: return e.code.empty() ? "a cut, after the upstream's own error if it sent one" : "a cut, after an error event";
+    case sees::cut:
+      return e.code.empty() ? "a cut, after the upstream's own error if it sent one" : "a cut, after an error event";
+    case sees::continued: return "the cloud's words, then Ollama's, in one stream";
     case sees::nothing: return "–";
   }
   return "";

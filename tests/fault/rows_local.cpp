@@ -145,8 +145,7 @@ void add_local_rows(table& all) {
             s.local_does(silence());
           }));
   all.add("I10", "context_too_small", "The prompt is longer than the local model's window", some_of_each,
-          refused_for_length,
-          without_cloud([](stage& s) {
+          refused_for_length, without_cloud([](stage& s) {
             s.local_does(local_error(
                 400, R"({"error":{"code":400,"message":"the request exceeds the available context size","type":)"
                      R"("exceed_context_size_error","n_prompt_tokens":9000,"n_ctx":4096}})"));
