@@ -17,12 +17,12 @@ constexpr auto footer = R"(Point your apps at the proxy and change nothing else:
 
 `tideover COMMAND --help` explains one command.)";
 
-constexpr std::array<std::string_view, 6> commands{"run", "check", "validate", "schema", "env", "version"};
+constexpr std::array<std::string_view, 7> commands{"run", "check", "validate", "schema", "env", "readiness", "version"};
 
 // Commands of the contract that a later version brings: a plain "unknown command" would send people looking.
-constexpr std::array<std::string_view, 14> later{"doctor",   "status",     "explain", "contingency", "drill",
-                                                 "alert",    "readiness",  "reload",  "init",        "key",
-                                                 "firewall", "completion", "log",     "top"};
+constexpr std::array<std::string_view, 13> later{"doctor",     "status", "explain", "contingency", "drill",
+                                                 "alert",      "reload", "init",    "key",         "firewall",
+                                                 "completion", "log",    "top"};
 
 command_line_result refused(std::string message) {
   command_line_result result;
