@@ -7,6 +7,7 @@
 
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/json_cursor.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 
 namespace {
@@ -59,7 +60,9 @@ void clean(endpoint what, std::string_view text) {
   require_notes(once.notes);
   if (once.what == cleaned::kind::refused) return require_reason(once.why);
   if (once.what == cleaned::kind::unchanged) return;
-  require(nlohmann::json::accept(once.body));
+  // Well-formed as the text was: UTF-8 is the cloud's to judge.
+  adapt::json_cursor at(once.body);
+  require(at.skip() && at.finish());
   require(clean_history_of_marked(what, once.body).what == cleaned::kind::unchanged);
 }
 
