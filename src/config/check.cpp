@@ -19,6 +19,7 @@ class checker {
     listeners();
     upstreams();
     workflows();
+    workflow_details();
     models();
     limits();
     return std::move(found_);
@@ -90,6 +91,10 @@ class checker {
             "version: name one");
     for (const auto& where : u.urls) one_url(u, where, path + ".url");
     one_breaker(u, path + ".breaker");
+    if (u.tier == tier::local)
+      only_local(u, path);
+    else
+      only_cloud(u, path);
     const bool any_tls = std::any_of(u.urls.begin(), u.urls.end(), [](const url& w) { return w.tls; });
     if (!any_tls && !(u.tls.ca_file.empty() && u.tls.server_name.empty()))
       error(path + ".tls", "has no effect, because the URL begins with http://: write https:// or remove `tls`");
@@ -107,6 +112,30 @@ class checker {
     if (b.open_for > b.open_for_max)
       error(path + ".open_for", duration_text(b.open_for) + " is longer than open_for_max (" +
                                     duration_text(b.open_for_max) + "): raise that, or lower this");
+  }
+
+  void only_local(const upstream& u, const std::string& path) {
+    if (u.retry != retry{})
+      error(path + ".retry", "is for clouds: the local tier is asked once, after them; remove it");
+    const auto& r = u.readiness;
+    if (!(r.min_tokens_per_second >= 0 && r.min_tokens_per_second <= 100'000))
+      error(path + ".readiness.min_tokens_per_second", "must be 0 or more: 0 takes any speed");
+    if (!(r.min_gpu_fraction >= 0 && r.min_gpu_fraction <= 1))
+      error(path + ".readiness.min_gpu_fraction", "is a share: write a number from 0 to 1, such as 0.5");
+    for (std::size_t i = 0; i < u.keep_warm.size(); ++i)
+      local_model(u.keep_warm[i], path + ".keep_warm[" + std::to_string(i) + "]");
+  }
+
+  void only_cloud(const upstream& u, const std::string& path) {
+    const upstream usual;
+    const auto refuse = [&](bool given, const char* key) {
+      if (given) error(path + "." + key, "is for local upstreams: remove it, or write `tier: local`");
+    };
+    refuse(u.concurrency != usual.concurrency, "concurrency");
+    refuse(u.context_tokens.has_value(), "context_tokens");
+    refuse(u.queue != usual.queue, "queue");
+    refuse(!u.keep_warm.empty(), "keep_warm");
+    refuse(u.readiness != usual.readiness, "readiness");
   }
 
   void one_url(const upstream& u, const url& where, const std::string& path) {
@@ -177,21 +206,61 @@ class checker {
     }
   }
 
-  void models() {
+  void workflow_details() {
+    for (const auto& [name, w] : made_.workflows) {
+      const std::string path = "workflows." + name;
+      const bool cloud_then_local = w.policy == policy_kind::cloud_first;
+      if (w.hedge_after && !cloud_then_local)
+        error(path + ".hedge_after",
+              w.policy == policy_kind::local_only
+                  ? "would ask a cloud beside the local model, but local_only never asks one: remove it"
+                  : "needs the cloud first and the local tier after it: remove it, or write `policy: cloud_first`");
+      if (w.on_cut == on_cut::continue_it && !cloud_then_local)
+        warning(path + ".stream.on_cut", "continue has no effect without a local tier behind a cloud: it means error");
+      if (w.hedge_after)
+        for (const auto& u : made_.upstreams)
+          if (u.tier == tier::cloud && *w.hedge_after >= u.timeouts.first_content)
+            warning(path + ".hedge_after",
+                    "is no shorter than first_content of upstream " + u.name + ": streams have failed over by then");
+      rules(w.models, path + ".models");
+      parameters_of(w.parameters, path + ".parameters");
+    }
+  }
+
+  void parameters_of(const parameters& p, const std::string& path) {
+    const auto range = [&](const std::optional<double>& x, const char* key, double least, double most) {
+      if (x && !(*x >= least && *x <= most))
+        error(path + "." + key,
+              "is out of range: write a number from " + number_text(least) + " to " + number_text(most));
+    };
+    range(p.temperature, "temperature", 0, 2);
+    range(p.top_p, "top_p", 0, 1);
+    range(p.min_p, "min_p", 0, 1);
+    range(p.frequency_penalty, "frequency_penalty", -2, 2);
+    range(p.presence_penalty, "presence_penalty", -2, 2);
+    range(p.repeat_penalty, "repeat_penalty", 0, 2);
+  }
+  static std::string number_text(double whole) { return std::to_string(static_cast<int>(whole)); }
+
+  void models() { rules(made_.models, "models"); }
+
+  void rules(const std::vector<model_rule>& table, const std::string& where) {
     bool everything_matched = false;
-    for (std::size_t i = 0; i < made_.models.size(); ++i) {
-      const auto& rule = made_.models[i];
-      const std::string path = "models[" + std::to_string(i) + "]";
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      const auto& rule = table[i];
+      const std::string path = where + "[" + std::to_string(i) + "]";
       if (everything_matched)
         warning(path, "is never reached, because an earlier rule matches every model: put it before that rule");
       everything_matched |= !rule.cloud.empty() && rule.cloud.find_first_not_of('*') == std::string::npos;
-      if (rule.local.find('*') != std::string::npos)
-        error(path + ".local", "must be the name of one model: `*` belongs into `cloud`");
-      if (rule.local.ends_with(":cloud") || rule.local.ends_with("-cloud"))
-        error(path + ".local",
-              "is a model that Ollama runs in its cloud, so it is not local: name a model that is "
-              "installed here");
+      local_model(rule.local, path + ".local");
     }
+  }
+
+  void local_model(std::string_view name, const std::string& path) {
+    if (name.find('*') != std::string_view::npos)
+      error(path, "must be the name of one model: `*` belongs into `cloud`");
+    if (name.ends_with(":cloud") || name.ends_with("-cloud"))
+      error(path, "is a model that Ollama runs in its cloud, so it is not local: name a model that is installed here");
   }
 
   void limits() {

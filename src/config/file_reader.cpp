@@ -247,12 +247,16 @@ class walker {
         }
         return take(parse_bool(text));
       case value_kind::number: return take(parse_number(text));
+      case value_kind::auto_or_integer:
+        if (text == "auto") return text;
+        [[fallthrough]];
       case value_kind::integer: {
         if (literal_string) {
           why = "is a text in quotes: write the number without them";
           return {};
         }
-        const auto number = parse_integer(text);
+        auto number = parse_integer(text);
+        if (!number && row.kind == value_kind::auto_or_integer) number.error = "is neither auto nor a whole number";
         if (number && (*number < row.least || *number > row.most))
           why = "is out of range: write a number from " + std::to_string(row.least) + " to " + std::to_string(row.most);
         return why.empty() ? take(number) : value{};
@@ -295,6 +299,7 @@ class walker {
         }
         return lower_case(text);
       case value_kind::path: return readable_path(text, node, row, path);
+      case value_kind::prose: return prose(text, why);
       default: break;
     }
     if (!node.quoted && !changed && looks_like_number_or_bool(text)) {
@@ -306,6 +311,18 @@ class walker {
                })) {
       why = "holds white space or control characters, or is longer than 256 characters";
     }
+    return why.empty() ? value{text} : value{};
+  }
+
+  static value prose(const std::string& text, std::string& why) {
+    constexpr std::size_t longest = 64u << 10;
+    const auto is_control = [](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    };
+    if (text.find_first_not_of(" \t\n") == std::string::npos)
+      why = "is empty: write the text, or remove the key";
+    else if (text.size() > longest || std::any_of(text.begin(), text.end(), is_control))
+      why = "holds control characters, or is longer than 64 KiB";
     return why.empty() ? value{text} : value{};
   }
 

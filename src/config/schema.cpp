@@ -74,7 +74,12 @@ json type_of(const key_node& node) {
       return or_variable({{"type", "string"}, {"pattern", "^[Hh][Tt][Tt][Pp][Ss]?://[^@]+$"}});
     case value_kind::address: return or_variable({{"type", "string"}, {"pattern", "^.+:[0-9]+$"}});
     case value_kind::secret_ref: return {{"$ref", "#/$defs/secret"}};
+    case value_kind::auto_or_integer:
+      return or_variable(
+          {{"anyOf",
+            json::array({{{"const", "auto"}}, {{"type", "integer"}, {"minimum", row.least}, {"maximum", row.most}}})}});
     case value_kind::text:
+    case value_kind::prose:
     case value_kind::path:
     case value_kind::host: return {{"type", "string"}, {"minLength", 1}};
     case value_kind::mixed: return json::object();

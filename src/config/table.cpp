@@ -15,6 +15,20 @@ constexpr std::int64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30;
 const std::string& text(const v& x) { return std::get<std::string>(x); }
 duration span(const v& x) { return std::get<duration>(x); }
 std::size_t bytes(const v& x) { return static_cast<std::size_t>(std::get<std::int64_t>(x)); }
+unsigned count(const v& x) { return static_cast<unsigned>(std::get<std::int64_t>(x)); }
+
+prefill prefill_of(const v& x) {
+  return text(x) == "yes" ? prefill::yes : text(x) == "no" ? prefill::no : prefill::automatic;
+}
+
+template <std::optional<double> parameters::*Field>
+void store_parameter(b& to, const v& x) {
+  to.current_workflow->parameters.*Field = std::get<double>(x);
+}
+template <std::optional<std::int64_t> parameters::*Field>
+void store_parameter(b& to, const v& x) {
+  to.current_workflow->parameters.*Field = std::get<std::int64_t>(x);
+}
 
 template <duration timeouts::*Field>
 void store_timeout(b& to, const v& x) {
@@ -26,7 +40,7 @@ void store_pause(b& to, const v& x) {
 }
 template <unsigned breaker::*Field>
 void store_count(b& to, const v& x) {
-  to.current_upstream->breaker.*Field = static_cast<unsigned>(std::get<std::int64_t>(x));
+  to.current_upstream->breaker.*Field = count(x);
 }
 template <duration limits::*Field>
 void store_limit(b& to, const v& x) {
@@ -203,25 +217,89 @@ std::vector<key_row> upstream_rows() {
        .description = "Name to ask for and to find in the certificate; absent: the URL's host.",
        .store = [](b& to, const v& x) { to.current_upstream->tls.server_name = text(x); }},
 
-      later("upstreams.*.retry", k::map, "More tries at the same cloud."),
-      later("upstreams.*.retry.attempts", k::integer, "How many.", "0"),
-      later("upstreams.*.retry.max_wait", k::span, "Longest wait before one.", "2s"),
-      later("upstreams.*.concurrency", k::integer, "Generations at once per URL.", "2"),
-      later("upstreams.*.context_tokens", k::mixed, "Largest context to ask for: auto or a number.", "auto"),
-      later("upstreams.*.queue", k::map, "Requests that wait for a free place."),
-      later("upstreams.*.queue.limit", k::integer, "How many may wait.", "64"),
-      later("upstreams.*.queue.wait", k::span, "How long one may wait.", "60s"),
-      later("upstreams.*.keep_warm", k::list, "Models that are kept loaded."),
-      later("upstreams.*.keep_warm[]", k::text, "Name of a local model."),
-      later("upstreams.*.readiness", k::map, "The regular test of the local tier."),
-      later("upstreams.*.readiness.interval", k::span, "How often.", "5m"),
-      later("upstreams.*.readiness.min_tokens_per_second", k::number, "Slower is degraded.", "5"),
-      later("upstreams.*.readiness.min_gpu_fraction", k::number, "Less on the GPU is degraded.", "0.5"),
-      later("upstreams.*.readiness.max_load_time", k::span, "Longer is degraded.", "60s"),
+      container("upstreams.*.retry", k::map, "More tries at the same cloud, within a tenth of all requests."),
+      {.path = "upstreams.*.retry.attempts",
+       .kind = k::integer,
+       .default_text = "0",
+       .description = "How many beyond the first; 0: the local tier serves at once.",
+       .store = [](b& to, const v& x) { to.current_upstream->retry.attempts = count(x); },
+       .most = 5},
+      timeout("upstreams.*.retry.max_wait", "2s", "The longest Retry-After that is waited for.",
+              [](b& to, const v& x) { to.current_upstream->retry.max_wait = span(x); }),
+      {.path = "upstreams.*.concurrency",
+       .kind = k::integer,
+       .default_text = "2",
+       .description = "Local: generations at once per URL.",
+       .store = [](b& to, const v& x) { to.current_upstream->concurrency = count(x); },
+       .least = 1,
+       .most = 10'000},
+      {.path = "upstreams.*.context_tokens",
+       .kind = k::auto_or_integer,
+       .default_text = "auto",
+       .description = "Local: the largest context to ask for; auto: what the model was trained for, at most 32768.",
+       .store =
+           [](b& to, const v& x) {
+             to.current_upstream->context_tokens.reset();
+             if (const auto* tokens = std::get_if<std::int64_t>(&x))
+               to.current_upstream->context_tokens = static_cast<std::size_t>(*tokens);
+           },
+       .least = 512,
+       .most = 16'777'216},
+      container("upstreams.*.queue", k::map, "Local: requests that wait for a free place."),
+      {.path = "upstreams.*.queue.limit",
+       .kind = k::integer,
+       .default_text = "64",
+       .description = "How many may wait.",
+       .store = [](b& to, const v& x) { to.current_upstream->queue.limit = count(x); },
+       .most = 100'000},
+      timeout("upstreams.*.queue.wait", "60s", "How long one may wait.",
+              [](b& to, const v& x) { to.current_upstream->queue.wait = span(x); }),
+      container("upstreams.*.keep_warm", k::list, "Local: models that are kept loaded.",
+                [](b& to, const v&) { to.current_upstream->keep_warm.clear(); }),
+      {.path = "upstreams.*.keep_warm[]",
+       .kind = k::text,
+       .description = "Name of a local model.",
+       .store = [](b& to, const v& x) { to.current_upstream->keep_warm.push_back(text(x)); }},
+      container("upstreams.*.readiness", k::map, "Local: the regular test of whether it really works."),
+      timeout("upstreams.*.readiness.interval", "5m", "How often.",
+              [](b& to, const v& x) { to.current_upstream->readiness.interval = span(x); }),
+      {.path = "upstreams.*.readiness.min_tokens_per_second",
+       .kind = k::number,
+       .default_text = "5",
+       .description = "Slower is degraded.",
+       .store = [](b& to, const v& x) { to.current_upstream->readiness.min_tokens_per_second = std::get<double>(x); }},
+      {.path = "upstreams.*.readiness.min_gpu_fraction",
+       .kind = k::number,
+       .default_text = "0.5",
+       .description = "A smaller share of the model on the GPU is degraded; 0: the CPU will do.",
+       .store = [](b& to, const v& x) { to.current_upstream->readiness.min_gpu_fraction = std::get<double>(x); }},
+      timeout("upstreams.*.readiness.max_load_time", "60s", "Longer is degraded.",
+              [](b& to, const v& x) { to.current_upstream->readiness.max_load_time = span(x); }),
   };
 }
 
 std::vector<key_row> routing_rows() {
+  key_row hold_for = timeout("workflows.*.stream.hold_for", "0s",
+                             "How long the first content is held back, so that an early cut can still be mended.",
+                             [](b& to, const v& x) { to.current_workflow->hold_for = span(x); });
+  hold_for.least = 0;
+  hold_for.most = 60'000;
+  static std::deque<std::string> names;  // rows hold views
+  const auto parameter = [](std::string_view name, std::string_view description, void (*store)(b&, const v&)) {
+    return key_row{.path = names.emplace_back("workflows.*.parameters." + std::string(name)),
+                   .kind = k::number,
+                   .description = description,
+                   .store = store};
+  };
+  const auto whole_parameter = [](std::string_view name, std::string_view description, void (*store)(b&, const v&),
+                                  std::int64_t least) {
+    return key_row{.path = names.emplace_back("workflows.*.parameters." + std::string(name)),
+                   .kind = k::integer,
+                   .description = description,
+                   .store = store,
+                   .least = least,
+                   .most = 2'147'483'647};
+  };
   return {
       container("models", k::list,
                 "What stands in for what; the first match wins; absent: chosen from what is installed.",
@@ -238,7 +316,12 @@ std::vector<key_row> routing_rows() {
        .description = "Local model that answers instead.",
        .store = [](b& to, const v& x) { to.current_rule->local = text(x); },
        .required = true},
-      later("models[].prefill", k::choice, "Whether the model continues a begun answer.", "auto", "auto|yes|no"),
+      {.path = "models[].prefill",
+       .kind = k::choice,
+       .default_text = "auto",
+       .description = "Whether the local model goes on with a begun answer; auto: the readiness test finds out.",
+       .store = [](b& to, const v& x) { to.current_rule->prefill = prefill_of(x); },
+       .choices = "auto|yes|no"},
 
       container("workflows", k::map_of, "Policies by name; `default` exists always.",
                 [](b& to, const v&) {
@@ -258,20 +341,89 @@ std::vector<key_row> routing_rows() {
        .choices = "cloud_first|local_first|cloud_only|local_only"},
       timeout("workflows.*.deadline", "15m", "The whole request, every attempt included.",
               [](b& to, const v& x) { to.current_workflow->deadline = span(x); }),
-      later("workflows.*.priority", k::mixed, "Place in the queue for the local tier."),
-      later("workflows.*.hedge_after", k::span, "Start the local model beside a silent cloud after this time."),
-      later("workflows.*.stream", k::map, "What happens to streams that are cut."),
-      later("workflows.*.stream.on_cut", k::choice, "What the caller gets.", "error", "error|hold|continue"),
-      later("workflows.*.stream.hold_for", k::span, "How long the first content is held back.", "0s"),
-      later("workflows.*.embeddings", k::choice, "Whether local embeddings may stand in.", "", "same_model"),
-      later("workflows.*.models", k::list, "Stand-ins of this workflow."),
-      later("workflows.*.models[]", k::map, "One rule."),
-      later("workflows.*.models[].cloud", k::text, "Name the caller asks for."),
-      later("workflows.*.models[].local", k::text, "Local model that answers instead."),
-      later("workflows.*.system_prompt", k::map, "Text for local models."),
-      later("workflows.*.system_prompt.mode", k::text, "Where it goes.", "prepend"),
-      later("workflows.*.system_prompt.text", k::text, "The text."),
-      later("workflows.*.parameters", k::mixed, "Parameters for what the caller left open, by name."),
+      {.path = "workflows.*.priority",
+       .kind = k::choice,
+       .default_text = "normal",
+       .description = "Place in the queue for the local tier.",
+       .store =
+           [](b& to, const v& x) {
+             to.current_workflow->priority = text(x) == "high"  ? priority::high
+                                             : text(x) == "low" ? priority::low
+                                                                : priority::normal;
+           },
+       .choices = "low|normal|high"},
+      timeout("workflows.*.hedge_after", "", "Start the local model beside a cloud that has been silent for so long.",
+              [](b& to, const v& x) { to.current_workflow->hedge_after = span(x); }),
+      container("workflows.*.stream", k::map, "What happens to streams that are cut."),
+      {.path = "workflows.*.stream.on_cut",
+       .kind = k::choice,
+       .default_text = "error",
+       .description = "error: the caller is told. hold: nothing is sent before the answer is complete. continue: the "
+                      "local model goes on where the text stopped.",
+       .store =
+           [](b& to, const v& x) {
+             to.current_workflow->on_cut = text(x) == "hold"       ? on_cut::hold
+                                           : text(x) == "continue" ? on_cut::continue_it
+                                                                   : on_cut::error;
+           },
+       .choices = "error|hold|continue"},
+      hold_for,
+      {.path = "workflows.*.embeddings",
+       .kind = k::choice,
+       .default_text = "same_model",
+       .description = "same_model: local vectors only of the very same model. any_model: of whatever `models` names.",
+       .store = [](b& to, const v& x) { to.current_workflow->any_embedding_model = text(x) == "any_model"; },
+       .choices = "same_model|any_model"},
+      container("workflows.*.models", k::list, "Stand-ins of this workflow, looked at before the global ones.",
+                [](b& to, const v&) { to.current_workflow->models.clear(); }),
+      container("workflows.*.models[]", k::map, "One rule.",
+                [](b& to, const v&) { to.current_rule = &to.current_workflow->models.emplace_back(); }),
+      {.path = "workflows.*.models[].cloud",
+       .kind = k::text,
+       .description = "Name the caller asks for; `*` matches anything.",
+       .store = [](b& to, const v& x) { to.current_rule->cloud = text(x); },
+       .required = true},
+      {.path = "workflows.*.models[].local",
+       .kind = k::text,
+       .description = "Local model that answers instead.",
+       .store = [](b& to, const v& x) { to.current_rule->local = text(x); },
+       .required = true},
+      {.path = "workflows.*.models[].prefill",
+       .kind = k::choice,
+       .default_text = "auto",
+       .description = "Whether the local model goes on with a begun answer.",
+       .store = [](b& to, const v& x) { to.current_rule->prefill = prefill_of(x); },
+       .choices = "auto|yes|no"},
+      container("workflows.*.system_prompt", k::map, "Text for local models, which need to be told more."),
+      {.path = "workflows.*.system_prompt.mode",
+       .kind = k::choice,
+       .default_text = "prepend",
+       .description = "Before the caller's own system text, after it, or in its place.",
+       .store =
+           [](b& to, const v& x) {
+             using mode = system_prompt::mode;
+             to.current_workflow->system_prompt.where = text(x) == "append"    ? mode::append
+                                                        : text(x) == "replace" ? mode::replace
+                                                                               : mode::prepend;
+           },
+       .choices = "prepend|append|replace"},
+      {.path = "workflows.*.system_prompt.text",
+       .kind = k::prose,
+       .description = "The text.",
+       .store = [](b& to, const v& x) { to.current_workflow->system_prompt.text = text(x); },
+       .required = true},
+      container("workflows.*.parameters", k::map, "Sampling of local models, for what the caller left open."),
+      parameter("temperature", "From 0 (always the likeliest word) to 2.", store_parameter<&parameters::temperature>),
+      parameter("top_p", "Share of likely words to choose from.", store_parameter<&parameters::top_p>),
+      parameter("min_p", "Least likelihood of a word, as a share of the likeliest.",
+                store_parameter<&parameters::min_p>),
+      parameter("frequency_penalty", "From -2 to 2.", store_parameter<&parameters::frequency_penalty>),
+      parameter("presence_penalty", "From -2 to 2.", store_parameter<&parameters::presence_penalty>),
+      parameter("repeat_penalty", "Above 1 makes repetitions less likely.",
+                store_parameter<&parameters::repeat_penalty>),
+      whole_parameter("top_k", "How many likely words to choose from.", store_parameter<&parameters::top_k>, 1),
+      whole_parameter("seed", "Makes answers repeatable.", store_parameter<&parameters::seed>, 0),
+      whole_parameter("max_tokens", "Longest answer.", store_parameter<&parameters::max_tokens>, 1),
   };
 }
 
@@ -444,10 +596,12 @@ std::string_view what_is_wanted(value_kind kind) {
     case value_kind::map: return "keys and values";
     case value_kind::map_of: return "names with keys and values below each";
     case value_kind::list: return "a list, such as [a, b]";
-    case value_kind::text: return "a text";
+    case value_kind::text:
+    case value_kind::prose: return "a text";
     case value_kind::path: return "the path of a file";
     case value_kind::boolean: return "true or false";
     case value_kind::integer: return "a whole number";
+    case value_kind::auto_or_integer: return "auto or a whole number";
     case value_kind::number: return "a number";
     case value_kind::span: return "a duration such as 500ms, 3s, 5m or 2h";
     case value_kind::size: return "a size such as 64KiB or 32MiB";

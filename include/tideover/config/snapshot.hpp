@@ -77,6 +77,33 @@ struct breaker {
   bool operator==(const breaker&) const = default;
 };
 
+/// More tries at the same cloud before the local tier serves (contract §2): only where nothing can have been processed
+/// or the cloud itself said when to come again.
+struct retry {
+  unsigned attempts = 0;   // beyond the first; 0: local at once
+  duration max_wait = 2s;  // the longest Retry-After that is waited for
+
+  bool operator==(const retry&) const = default;
+};
+
+/// How many requests may wait for a free place at a local server, and how long.
+struct queue {
+  unsigned limit = 64;
+  duration wait = 60s;
+
+  bool operator==(const queue&) const = default;
+};
+
+/// When the local tier counts as degraded (contract §7).
+struct readiness {
+  duration interval = 5min;
+  double min_tokens_per_second = 5;
+  double min_gpu_fraction = 0.5;
+  duration max_load_time = 60s;
+
+  bool operator==(const readiness&) const = default;
+};
+
 struct tls_options {
   std::string ca_file;      // empty: the system's store
   std::string server_name;  // empty: the URL's host, for SNI and verification
@@ -93,18 +120,62 @@ struct upstream {
   struct breaker breaker;
   tls_options tls;
   bool allow_public = false;  // a local upstream may have a public address
+  struct retry retry;         // clouds only
+
+  // Local upstreams only.
+  unsigned concurrency = 2;                   // generations at once per URL
+  std::optional<std::size_t> context_tokens;  // most that may be asked of num_ctx; nothing: chosen by the model (auto)
+  struct queue queue;
+  std::vector<std::string> keep_warm;  // models that are kept loaded
+  struct readiness readiness;
 };
+
+/// Does a local model go on with an assistant message that it finds at the end of the conversation?
+enum class prefill : std::uint8_t { automatic, yes, no };
 
 /// What stands in for what; `cloud` is a glob in which `*` matches any run of characters.
 struct model_rule {
   std::string cloud;
   std::string local;
+  enum prefill prefill = prefill::automatic;
+};
+
+/// Place in the queue for the local tier.
+enum class priority : std::uint8_t { low, normal, high };
+
+/// What a caller gets when a stream dies after content was sent (contract §5).
+enum class on_cut : std::uint8_t {
+  error,        // the dialect's error event, then the connection ends visibly
+  hold,         // nothing is sent before the answer is complete, so that a cut is a plain failover
+  continue_it,  // `continue`: the local model goes on from what was sent
+};
+
+/// Text for local models only.
+struct system_prompt {
+  enum class mode : std::uint8_t { prepend, append, replace } where = mode::prepend;
+  std::string text;  // empty: none
+};
+
+/// Sampling parameters for local models, for what the caller left open.
+struct parameters {
+  std::optional<double> temperature, top_p, min_p, frequency_penalty, presence_penalty, repeat_penalty;
+  std::optional<std::int64_t> top_k, seed, max_tokens;
+
+  bool operator==(const parameters&) const = default;
 };
 
 struct workflow {
   std::string name;
   policy_kind policy = policy_kind::cloud_first;
   duration deadline = 15min;  // of the whole exchange, local leg included
+  enum priority priority = priority::normal;
+  std::optional<duration> hedge_after{};  // start local beside a cloud that has been silent for so long
+  enum on_cut on_cut = on_cut::error;
+  duration hold_for = 0s;            // delays a stream's commit so that early cuts stay recoverable
+  bool any_embedding_model = false;  // `embeddings: any_model`: vectors of another model may stand in
+  std::vector<model_rule> models{};  // looked at before the global ones
+  struct system_prompt system_prompt {};
+  struct parameters parameters {};
 };
 
 struct limits {

@@ -16,22 +16,24 @@
 namespace tideover::config {
 
 enum class value_kind : std::uint8_t {
-  map,          // fixed keys
-  map_of,       // keys chosen by the operator: row `x.*` describes the values
-  list,         // row `x[]` describes the elements
-  text,         // any string
-  path,         // of a file; relative ones are meant from the directory of the configuration file
-  boolean,      // true, false
-  integer,      // whole number
-  number,       // with a fraction
-  span,         // duration with a unit
-  size,         // bytes with a unit
-  choice,       // one of `choices`
-  web_address,  // http:// or https:// URL
-  address,      // HOST:PORT
-  secret_ref,   // {env: NAME}, {file: PATH} or {credential: NAME}
-  host,         // a host name or IP address without port
-  mixed,        // several shapes; only for keys that are not supported yet
+  map,              // fixed keys
+  map_of,           // keys chosen by the operator: row `x.*` describes the values
+  list,             // row `x[]` describes the elements
+  text,             // a short string without white space
+  prose,            // a text for people or models, line breaks included
+  path,             // of a file; relative ones are meant from the directory of the configuration file
+  boolean,          // true, false
+  integer,          // whole number
+  auto_or_integer,  // the word auto, or a whole number
+  number,           // with a fraction
+  span,             // duration with a unit
+  size,             // bytes with a unit
+  choice,           // one of `choices`
+  web_address,      // http:// or https:// URL
+  address,          // HOST:PORT
+  secret_ref,       // {env: NAME}, {file: PATH} or {credential: NAME}
+  host,             // a host name or IP address without port
+  mixed,            // several shapes; only for keys that are not supported yet
 };
 
 /// What the loader hands to a row's `store`: the value, or for maps and lists nothing, for elements of a `map_of`

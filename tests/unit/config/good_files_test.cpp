@@ -93,6 +93,9 @@ struct key_example {
 constexpr std::string_view local_open = "upstreams: {ollama: {tier: local, url: http://h, ";
 constexpr std::string_view https_open = "upstreams: {ollama: {tier: local, url: https://h, ";
 constexpr std::string_view timeouts_open = "upstreams: {ollama: {tier: local, url: http://h, timeouts: {";
+constexpr std::string_view cloud_open = "upstreams: {openai: {tier: cloud, dialect: openai, url: https://h, ";
+constexpr std::string_view workflow_open = "workflows: {w: {policy: cloud_first, ";
+constexpr std::string_view parameters_open = "workflows: {w: {parameters: {";
 constexpr std::string_view breaker_open =
     "upstreams: {openai: {tier: cloud, dialect: openai, url: https://h, breaker: {";
 
@@ -126,6 +129,46 @@ const key_example key_examples[] = {
     {"upstreams.*.breaker.open_for_max", breaker_open, "open_for_max: 5s", "open_for_max: 4s", "}}}"},
     {"upstreams.*.tls.ca_file", https_open, "tls: {ca_file: /c.pem}", "tls: {ca_file: /none}", "}}"},
     {"upstreams.*.tls.server_name", https_open, "tls: {server_name: a.example}", "tls: {server_name: a b}", "}}"},
+    {"upstreams.*.retry.attempts", cloud_open, "retry: {attempts: 5}", "retry: {attempts: 6}", "}}"},
+    {"upstreams.*.retry.max_wait", cloud_open, "retry: {max_wait: 1ms}", "retry: {max_wait: 0s}", "}}"},
+    {"upstreams.*.concurrency", local_open, "concurrency: 1", "concurrency: 0", "}}"},
+    {"upstreams.*.context_tokens", local_open, "context_tokens: auto", "context_tokens: Auto", "}}"},
+    {"upstreams.*.queue.limit", local_open, "queue: {limit: 0}", "queue: {limit: -1}", "}}"},
+    {"upstreams.*.queue.wait", local_open, "queue: {wait: 5s}", "queue: {wait: 0s}", "}}"},
+    {"upstreams.*.keep_warm[]", local_open, "keep_warm: [\"llama3.1:8b\"]", "keep_warm: [\"*\"]", "}}"},
+    {"upstreams.*.readiness.interval", local_open, "readiness: {interval: 1h}", "readiness: {interval: 1}", "}}"},
+    {"upstreams.*.readiness.min_tokens_per_second", local_open, "readiness: {min_tokens_per_second: 0.5}",
+     "readiness: {min_tokens_per_second: -1}", "}}"},
+    {"upstreams.*.readiness.min_gpu_fraction", local_open, "readiness: {min_gpu_fraction: 1}",
+     "readiness: {min_gpu_fraction: 1.1}", "}}"},
+    {"upstreams.*.readiness.max_load_time", local_open, "readiness: {max_load_time: 5m}",
+     "readiness: {max_load_time: 5}", "}}"},
+    {"models[].prefill", "models: [{cloud: a, local: b, prefill: ", "\"yes\"", "maybe", "}]"},
+    {"workflows.*.priority", workflow_open, "priority: high", "priority: urgent", "}}"},
+    {"workflows.*.hedge_after", workflow_open, "hedge_after: 8s", "hedge_after: 8", "}}"},
+    {"workflows.*.stream.on_cut", workflow_open, "stream: {on_cut: continue}", "stream: {on_cut: resume}", "}}"},
+    {"workflows.*.stream.hold_for", workflow_open, "stream: {hold_for: 60s}", "stream: {hold_for: 61s}", "}}"},
+    {"workflows.*.embeddings", workflow_open, "embeddings: any_model", "embeddings: none", "}}"},
+    {"workflows.*.models[].cloud", workflow_open, "models: [{local: a, cloud: \"*\"}]",
+     "models: [{local: a, cloud: \"\"}]", "}}"},
+    {"workflows.*.models[].local", workflow_open, "models: [{cloud: a, local: b}]",
+     "models: [{cloud: a, local: \"*\"}]", "}}"},
+    {"workflows.*.models[].prefill", workflow_open, "models: [{cloud: a, local: b, prefill: \"no\"}]",
+     "models: [{cloud: a, local: b, prefill: never}]", "}}"},
+    {"workflows.*.system_prompt.mode", workflow_open, "system_prompt: {text: a, mode: replace}",
+     "system_prompt: {text: a, mode: instead}", "}}"},
+    {"workflows.*.system_prompt.text", workflow_open, "system_prompt: {text: Be brief. No jokes.}",
+     "system_prompt: {text: \" \"}", "}}"},
+    {"workflows.*.parameters.temperature", parameters_open, "temperature: 0", "temperature: 2.1", "}}}"},
+    {"workflows.*.parameters.top_p", parameters_open, "top_p: 1", "top_p: 1.1", "}}}"},
+    {"workflows.*.parameters.min_p", parameters_open, "min_p: 0.05", "min_p: -0.1", "}}}"},
+    {"workflows.*.parameters.frequency_penalty", parameters_open, "frequency_penalty: -2", "frequency_penalty: -3",
+     "}}}"},
+    {"workflows.*.parameters.presence_penalty", parameters_open, "presence_penalty: 2", "presence_penalty: 3", "}}}"},
+    {"workflows.*.parameters.repeat_penalty", parameters_open, "repeat_penalty: 1.1", "repeat_penalty: 3", "}}}"},
+    {"workflows.*.parameters.top_k", parameters_open, "top_k: 1", "top_k: 0", "}}}"},
+    {"workflows.*.parameters.seed", parameters_open, "seed: 0", "seed: -1", "}}}"},
+    {"workflows.*.parameters.max_tokens", parameters_open, "max_tokens: 100", "max_tokens: 1.5", "}}}"},
     {"models[].cloud", "models: [{local: a, cloud: ", "\"*\"", "\"\"", "}]"},
     {"models[].local", "models: [{cloud: a, local: ", "llama3.1:8b", "\"llama*\"", "}]"},
     {"workflows.*.policy", "workflows: {w: {policy: ", "local_only", "cloud-only", "}}"},
@@ -202,11 +245,17 @@ upstreams:
   main: {tier: cloud, dialect: anthropic, url: "https://api.example.com/base/", credential: {file: key},
          timeouts: {connect: 500ms, reasoning: 7m},
          breaker: {failures_to_open: 5, failure_ratio: 0.25, min_requests: 20, window: 1m, open_for: 2s, open_for_max: 30s},
-         tls: {ca_file: c.pem, server_name: Other.Example}}
+         retry: {attempts: 2, max_wait: 500ms}, tls: {ca_file: c.pem, server_name: Other.Example}}
   gpu: {tier: local, urls: ["http://${HOST}:8000"], credential: {env: KEY}, timeouts: {idle: 5s}}
-  vllm: {tier: local, dialect: openai, url: "http://127.0.0.1:8001"}
-models: [{cloud: "o*", local: "phi4:14b"}, {cloud: "*", local: "llama3.1:8b"}]
-workflows: {legal: {policy: local_only, deadline: 1m}, default: {policy: local_first}}
+  vllm: {tier: local, dialect: openai, url: "http://127.0.0.1:8001", concurrency: 8, context_tokens: 16384,
+         queue: {limit: 10, wait: 5s}, keep_warm: ["phi4:14b"],
+         readiness: {interval: 1m, min_tokens_per_second: 12.5, min_gpu_fraction: 0, max_load_time: 2m}}
+models: [{cloud: "o*", local: "phi4:14b", prefill: "yes"}, {cloud: "*", local: "llama3.1:8b"}]
+workflows:
+  legal: {policy: local_only, deadline: 1m, priority: high, models: [{cloud: "*", local: "phi4:14b"}],
+          system_prompt: {mode: append, text: "Be brief.\nNo jokes."}, parameters: {temperature: 0.2, top_k: 40}}
+  default: {policy: local_first}
+  sales: {hedge_after: 8s, stream: {on_cut: continue, hold_for: 250ms}, embeddings: any_model}
 limits: {request_body: 1KiB, connections: 7, drain: 0s}
 hosts: [AI.Example.com]
 contingency: {workflows: [legal]}
@@ -252,7 +301,34 @@ headers: none
   ASSERT_EQ(s.models.size(), 2u);
   EXPECT_EQ(s.models[0].cloud, "o*");
   EXPECT_EQ(s.models[1].local, "llama3.1:8b");
-  ASSERT_EQ(s.workflows.size(), 2u);
+  EXPECT_EQ(s.models[0].prefill, prefill::yes);
+  EXPECT_EQ(s.models[1].prefill, prefill::automatic);
+  EXPECT_EQ(main.retry, (retry{.attempts = 2, .max_wait = 500ms}));
+  const auto& vllm = s.upstreams[2];
+  EXPECT_EQ(vllm.concurrency, 8u);
+  EXPECT_EQ(vllm.context_tokens, 16384u);
+  EXPECT_EQ(vllm.queue, (queue{.limit = 10, .wait = 5s}));
+  EXPECT_EQ(vllm.keep_warm, std::vector<std::string>{"phi4:14b"});
+  EXPECT_EQ(vllm.readiness,
+            (readiness{.interval = 1min, .min_tokens_per_second = 12.5, .min_gpu_fraction = 0, .max_load_time = 2min}));
+  EXPECT_EQ(gpu.concurrency, 2u);
+  EXPECT_FALSE(gpu.context_tokens);
+  const auto& legal = *s.find_workflow("legal");
+  EXPECT_EQ(legal.priority, priority::high);
+  ASSERT_EQ(legal.models.size(), 1u);
+  EXPECT_EQ(legal.models[0].local, "phi4:14b");
+  EXPECT_EQ(legal.system_prompt.where, system_prompt::mode::append);
+  EXPECT_EQ(legal.system_prompt.text, "Be brief.\nNo jokes.");
+  EXPECT_EQ(legal.parameters.temperature, 0.2);
+  EXPECT_EQ(legal.parameters.top_k, 40);
+  EXPECT_FALSE(legal.parameters.top_p);
+  const auto& sales = *s.find_workflow("sales");
+  EXPECT_EQ(sales.hedge_after, 8s);
+  EXPECT_EQ(sales.on_cut, on_cut::continue_it);
+  EXPECT_EQ(sales.hold_for, 250ms);
+  EXPECT_TRUE(sales.any_embedding_model);
+  EXPECT_EQ(s.find_workflow("default")->on_cut, on_cut::error);
+  ASSERT_EQ(s.workflows.size(), 3u);
   EXPECT_EQ(s.find_workflow("legal")->policy, policy_kind::local_only);
   EXPECT_EQ(s.find_workflow("legal")->deadline, 1min);
   EXPECT_EQ(s.find_workflow("legal")->name, "legal");
