@@ -57,6 +57,8 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, route
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
+  void move_head(const char* from);
+  bool make_room_for_body(std::size_t all);
   time_point body_deadline(time_point began, std::size_t received) const;
   net::task<attempt_end> read_body();
   net::task<attempt_end> read_chunked_body();
