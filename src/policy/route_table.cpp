@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/embedding_choice.hpp"
 
 namespace tideover::policy {
 namespace {
@@ -260,20 +260,6 @@ route find_route(const request_head& head, const config::snapshot& configuration
 
 namespace {
 
-bool without_latest_equal(std::string_view a, std::string_view b) {
-  constexpr std::string_view latest = ":latest";
-  if (a.ends_with(latest)) a.remove_suffix(latest.size());
-  if (b.ends_with(latest)) b.remove_suffix(latest.size());
-  return !a.empty() && iequals(a, b);
-}
-
-/// The table maps this name to itself: the vectors live in the same space on both sides.
-bool same_embedding_model(std::string_view model, const std::vector<config::model_rule>& table) {
-  for (const auto& rule : table)
-    if (glob_matches(rule.cloud, model)) return without_latest_equal(model, rule.local);
-  return false;
-}
-
 bool cloud_can_serve(endpoint what) { return what != endpoint::ollama_native && what != endpoint::unknown; }
 
 bool local_can_serve(const route& r, const config::snapshot& configuration, std::string_view model) {
@@ -284,7 +270,11 @@ bool local_can_serve(const route& r, const config::snapshot& configuration, std:
     case endpoint::messages:
     case endpoint::models:
     case endpoint::ollama_native: return true;
-    case endpoint::embeddings: return same_embedding_model(model, configuration.models);
+    case endpoint::embeddings:
+      return may_embed_locally({.requested = model,
+                                .of_workflow = r.workflow ? &r.workflow->models : nullptr,
+                                .global = &configuration.models,
+                                .any_model = r.workflow && r.workflow->any_embedding_model});
     case endpoint::count_tokens:  // another model's count differs
     case endpoint::other_v1:
     case endpoint::unknown: return false;

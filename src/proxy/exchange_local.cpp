@@ -4,9 +4,10 @@
 
 #include "tideover/adapt/answer_judge.hpp"
 #include "tideover/adapt/chat/local_mark.hpp"
+#include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
-#include "tideover/adapt/ollama/replay_body.hpp"
 #include "tideover/adapt/token_estimate.hpp"
+#include "tideover/policy/embedding_choice.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -60,7 +61,12 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   need.requested = facts_.model;
   need.tools = facts_.has_tools;
   need.vision = facts_.has_images;
-  auto const choice = policy::choose_model(need, configuration().models, catalog);
+  auto const choice = generates ? policy::choose_model(need, configuration().models, catalog)
+                                : policy::choose_embedding_model({.requested = facts_.model,
+                                                                  .of_workflow = &route_.workflow->models,
+                                                                  .global = &configuration().models,
+                                                                  .any_model = route_.workflow->any_embedding_model},
+                                                                 catalog);
   if (choice.name.empty()) {
     if (!catalog.known)
       return local_refusal(
@@ -78,11 +84,12 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   int const status = local_fault_status();
   auto const refused = [&](const auto& why) { return local_refusal(l, {status, why.code, why.message, why.field}); };
   if (!generates) {
-    auto made = adapt::ollama::make_replay_body(route_.what, body_, {.model = local_model_});
-    if (const auto* why = std::get_if<adapt::ollama::replay_refusal>(&made)) return refused(*why);
-    replay_ = {};
-    replay_.path = route_.path_and_query;
-    replay_.body = std::move(std::get<adapt::ollama::replay_body>(made).body);
+    auto const speaks = upstream_settings(l.upstream).dialect;
+    auto made = adapt::render_embeddings(speaks, body_, local_model_);
+    if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
+    replay_ = std::move(std::get<adapt::chat::rendered>(made));
+    for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+    l.translated = speaks == dialect::ollama;
     return attempt_end::done;
   }
 
@@ -148,8 +155,34 @@ std::string exchange::local_unique() const {
   return unique + id.substr(id.size() - std::min(id.size(), longest - unique.size()));
 }
 
+/// The whole answer of a local server; an error status is told in the caller's dialect.
+net::task<attempt_end> exchange::read_local(leg& l) {
+  l.form = answer_form::whole;
+  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
+  if (step == attempt_end::failed) {
+    l.problem = l.call.problem();
+    name_timer(l, l.limits.first_content_timer);
+  }
+  if (step == attempt_end::done && l.call.head().status / 100 != 2) co_return judge_local_error(l);
+  co_return step;
+}
+
+net::task<attempt_end> exchange::judge_vectors(leg& l) {
+  auto const step = co_await read_local(l);
+  if (step != attempt_end::done) co_return step;
+  auto list = adapt::write_embeddings(body_, l.call.body(), local_model_);
+  l.call.settle();
+  if (!list) co_return failed(l, reason::malformed, phase::read_body, "not the vectors that were asked for");
+  l.whole_text = std::move(*list);
+  co_return attempt_end::done;
+}
+
 /// The answer of a local server that was asked in its own words, up to the commit.
 net::task<attempt_end> exchange::judge_local(leg& l) {
+  if (route_.what == endpoint::embeddings) {
+    auto const step = co_await judge_vectors(l);
+    co_return step;
+  }
   namespace answer = adapt::chat::answer;
   auto const from = upstream_settings(l.upstream).dialect;
   auto const unique = local_unique();
@@ -177,14 +210,8 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
     co_return step;
   }
 
-  l.form = answer_form::whole;
-  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
-  if (step == attempt_end::failed) {
-    l.problem = l.call.problem();
-    name_timer(l, l.limits.first_content_timer);
-  }
+  auto const step = co_await read_local(l);
   if (step != attempt_end::done) co_return step;
-  if (l.call.head().status / 100 != 2) co_return judge_local_error(l);
 
   auto const whole = answer::gather(answer::read_whole(from, l.call.body()));
   l.call.settle();

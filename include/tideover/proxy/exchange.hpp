@@ -97,6 +97,8 @@ class exchange {
   net::task<attempt_end> prepare_local(leg& l);
   attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
   net::task<attempt_end> judge_local(leg& l);
+  net::task<attempt_end> judge_vectors(leg& l);
+  net::task<attempt_end> read_local(leg& l);
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
