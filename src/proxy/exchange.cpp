@@ -156,6 +156,7 @@ void exchange::leg_failed(leg& l) {
       record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   }
   record_.upstream_time += l.call.waited();
+  if (what.why == reason::auth) home_.sink().key_refused(settings, what);
   auto& health = *home_.shared().health;
   auto const now = clock::now();
   l.permit.failed(what);

@@ -80,7 +80,7 @@ class exchange {
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> hold_stream(leg& l);
-  std::optional<failure> status_failure(const leg& l, std::string_view body) const;
+  std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
   std::string timer_text(const leg& l, timer which) const;
   void name_timer(leg& l, timer which) const;
