@@ -17,12 +17,12 @@ constexpr auto footer = R"(Point your apps at the proxy and change nothing else:
 
 `tideover COMMAND --help` explains one command.)";
 
-constexpr std::array<std::string_view, 6> commands{"run", "check", "validate", "schema", "env", "version"};
+constexpr std::array<std::string_view, 7> commands{"run", "check", "validate", "schema", "env", "readiness", "version"};
 
 // Commands of the contract that a later version brings: a plain "unknown command" would send people looking.
-constexpr std::array<std::string_view, 14> later{"doctor",   "status",     "explain", "contingency", "drill",
-                                                 "alert",    "readiness",  "reload",  "init",        "key",
-                                                 "firewall", "completion", "log",     "top"};
+constexpr std::array<std::string_view, 13> later{"doctor",     "status", "explain", "contingency", "drill",
+                                                 "alert",      "reload", "init",    "key",         "firewall",
+                                                 "completion", "log",    "top"};
 
 command_line_result refused(std::string message) {
   command_line_result result;
@@ -163,6 +163,14 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
   with_config(*on_env, env.config_file);
   on_env->add_flag("--json", env.json, "Print the result as JSON");
 
+  readiness_command readiness;
+  auto* on_readiness =
+      app.add_subcommand("readiness", "Check whether the local tier works, with a small test")->group("Commands");
+  on_readiness->footer("Exit code 0: ready, 1: degraded, 2: down, 3: unknown; 78: the configuration has errors.");
+  with_config(*on_readiness, readiness.config_file);
+  on_readiness->add_flag("--json", readiness.json, "Print the result as JSON");
+  on_readiness->add_flag("--once", readiness.once, "Make the checks here, without asking a running daemon");
+
   version_command version;
   auto* on_version = app.add_subcommand("version", "Print the version")->group("Commands");
   on_version->add_flag("--json", version.json, "Print the result as JSON");
@@ -204,6 +212,8 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     result.command = schema_command{};
   } else if (on_env->parsed()) {
     result.command = std::move(env);
+  } else if (on_readiness->parsed()) {
+    result.command = std::move(readiness);
   } else if (on_version->parsed()) {
     result.command = version;
   } else {

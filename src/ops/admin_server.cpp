@@ -63,8 +63,10 @@ struct admin_server::state {
         say(http::status::bad_request, "Unknown query: use /readyz or /readyz?tier=local.\n");
       } else if (!answers.serving()) {
         say(http::status::service_unavailable, "draining\n");
-      } else if (local && !answers.local_known()) {
-        say(http::status::service_unavailable, "the local server has not answered yet\n");
+      } else if (local) {
+        auto const ready = answers.local_ready();
+        bool const serves = ready == policy::ready_state::ready || ready == policy::ready_state::degraded;
+        say(serves ? http::status::ok : http::status::service_unavailable, std::string(token(ready)) + "\n");
       } else {
         say(http::status::ok, "ok\n");
       }

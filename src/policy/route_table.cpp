@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tideover/policy/embedding_choice.hpp"
+#include "tideover/policy/model_choice.hpp"
 
 namespace tideover::policy {
 namespace {
@@ -260,6 +260,13 @@ route find_route(const request_head& head, const config::snapshot& configuration
 
 namespace {
 
+bool without_latest_equal(std::string_view a, std::string_view b) {
+  constexpr std::string_view latest = ":latest";
+  if (a.ends_with(latest)) a.remove_suffix(latest.size());
+  if (b.ends_with(latest)) b.remove_suffix(latest.size());
+  return !a.empty() && iequals(a, b);
+}
+
 bool cloud_can_serve(endpoint what) { return what != endpoint::ollama_native && what != endpoint::unknown; }
 
 bool local_can_serve(const route& r, const config::snapshot& configuration, std::string_view model) {
@@ -270,11 +277,7 @@ bool local_can_serve(const route& r, const config::snapshot& configuration, std:
     case endpoint::messages:
     case endpoint::models:
     case endpoint::ollama_native: return true;
-    case endpoint::embeddings:
-      return may_embed_locally({.requested = model,
-                                .of_workflow = r.workflow ? &r.workflow->models : nullptr,
-                                .global = &configuration.models,
-                                .any_model = r.workflow && r.workflow->any_embedding_model});
+    case endpoint::embeddings: return !embedding_stand_in(model, *r.workflow, configuration).empty();
     case endpoint::count_tokens:  // another model's count differs
     case endpoint::other_v1:
     case endpoint::unknown: return false;
@@ -299,6 +302,17 @@ void add_local(candidate_list& list, const config::snapshot& configuration) {
 }
 
 }  // namespace
+
+std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
+                               const config::snapshot& configuration) {
+  for (const auto* table : {&workflow.models, &configuration.models})
+    for (const auto& rule : *table) {
+      if (!glob_matches(rule.cloud, model)) continue;
+      bool const may = !model.empty() && (workflow.any_embedding_model || without_latest_equal(model, rule.local));
+      return may ? rule.local : std::string();
+    }
+  return {};
+}
 
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model) {
   candidate_list list;

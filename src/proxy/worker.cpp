@@ -20,7 +20,7 @@ using net::woken;
 
 namespace {
 constexpr std::size_t scratch_bytes = 64u << 10;
-constexpr std::size_t max_spare_fields = 64;  // two for each of so many requests at once
+constexpr std::size_t max_spare_fields = 64;                   // two for each of so many requests at once
 constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
 // A spare is kept while traffic is this fresh, and not tried again for as long after it failed: in an outage the
 // exchanges find out what there is to know.
@@ -112,7 +112,9 @@ void worker::keep_spares(time_point now) {
     auto& u = uses_[i];
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
     if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
-    if (!shared_.health->way_is_clear(static_cast<std::uint16_t>(i))) continue;
+    // Further URLs, which only local upstreams have, are nobody's to doubt.
+    if (i < shared_.configuration->upstreams.size() && !shared_.health->way_is_clear(static_cast<std::uint16_t>(i)))
+      continue;
     u.connecting = true;
     net::spawn(connect_spare(i), [&u](std::exception_ptr) { u.connecting = false; });
   }

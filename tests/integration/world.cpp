@@ -52,7 +52,9 @@ std::vector<recorded_request> world::local_generations() const {
                            [](const recorded_request& r) {
                              auto const path = r.path();
                              return path == "/" || path == "/api/tags" || path == "/api/ps" || path == "/api/version" ||
-                                    path == "/api/show" || path == "/api/status";
+                                    path == "/api/show" || path == "/api/status" ||
+                                    // A chat without messages only loads (OL §11).
+                                    (path == "/api/chat" && r.body.find("\"messages\":[]") != std::string::npos);
                            }),
             all.end());
   return all;

@@ -9,12 +9,13 @@
 #include <string>
 
 #include "tideover/adapt/framing.hpp"
+#include "tideover/policy/readiness.hpp"
 
 namespace tideover::ops {
 
 struct admin_answers {
   std::function<bool()> serving;      // false while draining
-  std::function<bool()> local_known;  // the local server has answered
+  std::function<policy::ready_state()> local_ready;
   std::function<std::string()> metrics;
 };
 

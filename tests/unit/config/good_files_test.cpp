@@ -111,7 +111,7 @@ const key_example key_examples[] = {
     {"upstreams.*.tier", "upstreams: {openai: {url: https://h, tier: ", "cloud", "none", "}}"},
     {"upstreams.*.dialect", "upstreams: {x: {url: https://h, tier: cloud, dialect: ", "anthropic", "gemini", "}}"},
     {"upstreams.*.url", "upstreams: {ollama: {tier: local, url: ", "http://10.0.0.1:11434", "10.0.0.1:11434", "}}"},
-    {"upstreams.*.urls[]", "upstreams: {ollama: {tier: local, urls: [", "http://10.0.0.1", "http://a, http://b", "]}}"},
+    {"upstreams.*.urls[]", "upstreams: {ollama: {tier: local, urls: [", "http://a, http://b", "http://a, http://a", "]}}"},
     {"upstreams.*.credential", local_open, "credential: {env: KEY}", "credential: k-123", "}}"},
     {"upstreams.*.allow_public", "upstreams: {ollama: {tier: local, url: http://8.8.8.8, allow_public: ", "true",
      "false", "}}"},
