@@ -105,6 +105,8 @@ class exchange {
   void note_local_timing(const adapt::chat::answer::timings& took);
   void note_prompt_tokens(std::uint64_t read);
   net::task<attempt_end> judge_local(leg& l);
+  net::task<attempt_end> judge_vectors(leg& l);
+  net::task<attempt_end> read_local(leg& l);
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
