@@ -15,6 +15,8 @@
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/demo.hpp"
 #include "tideover/app/logging.hpp"
+#include "tideover/config/places.hpp"
+#include "tideover/ops/durable_file.hpp"
 
 namespace tideover::app {
 
@@ -34,13 +36,28 @@ std::string environment_or_empty(const config::surroundings& world, std::initial
   return {};
 }
 
-std::string contingency_text(const config::contingency& c) {
-  if (c.all_by_environment) return "ON for everything (TIDEOVER_CONTINGENCY): the cloud is not asked";
-  if (c.all_by_file) return "ON for everything (configuration file): the cloud is not asked";
-  std::string names;
-  for (const auto* list : {&c.by_environment, &c.by_file})
-    for (const auto& name : *list) names += (names.empty() ? "" : ", ") + name;
-  return names.empty() ? "off" : "ON for " + names;
+/// Where it cannot be made, decisions and events of this run are not kept; that stops nobody (faults L13).
+std::string usable_state_directory(const config::surroundings& world) {
+  auto const path = config::state_directory(world);
+  auto const problem = path.empty() ? std::string("no home directory is known") : ops::make_directory(path, 0700);
+  if (problem.empty()) return path;
+  spdlog::warn(
+      "no state directory ({}): contingency decisions will not survive a restart, and no journal is written. "
+      "Set STATE_DIRECTORY to a directory that Tideover may write",
+      problem);
+  return path;
+}
+
+std::string contingency_text(const std::vector<policy::contingency_cause>& causes) {
+  std::string text;
+  for (const auto& c : causes) {
+    auto const source = c.source == policy::contingency_source::environment ? "TIDEOVER_CONTINGENCY"
+                        : c.source == policy::contingency_source::file      ? "configuration file"
+                                                                            : c.decision->who;
+    text += (text.empty() ? "ON for " : ", ") +
+            (c.workflow == policy::all_workflows ? std::string("everything") : c.workflow) + " (" + source + ")";
+  }
+  return text.empty() ? "off" : text + ": no cloud is asked";
 }
 
 /// What was found, and the two lines to use. On standard error: standard output is for log lines.
@@ -64,7 +81,7 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
     }
     text += line + "\n";
   }
-  text += "  contingency    " + contingency_text(configuration.contingency) + "\n\n";
+  text += "  contingency    " + contingency_text(running.contingency()) + "\n\n";
   bool const tls = !configuration.listeners.empty() && configuration.listeners.front().tls.has_value();
   std::string const base = (tls ? "https://" : "http://") + (at.proxy.empty() ? std::string() : at.proxy.front());
   text += "Point your apps here:\n";
@@ -129,6 +146,7 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.https_proxy = environment_or_empty(world, {"HTTPS_PROXY", "https_proxy"});
   options.no_proxy = environment_or_empty(world, {"NO_PROXY", "no_proxy"});
   options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
+  options.state_directory = usable_state_directory(world);
   try {
     daemon running(options);
     signal_listener const signals(running);

@@ -17,12 +17,18 @@
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/cloud_probe.hpp"
+#include "tideover/ops/contingency_control.hpp"
+#include "tideover/ops/journal.hpp"
 #include "tideover/ops/local_catalog.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::app {
 
 namespace {
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 std::string machine_name() {
   char name[256] = "";
@@ -74,6 +80,9 @@ struct daemon::parts {
         routes(make_routes(*configuration, options)),
         catalog(control, names, first_local(routes)),
         health(*configuration),
+        events({.directory = options.state_directory}),
+        decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
+                  clock::now()),
         drain_timer(host.context()) {}
 
   void bind();
@@ -94,6 +103,9 @@ struct daemon::parts {
   std::vector<proxy::upstream_route> routes;
   ops::local_catalog_watch catalog;
   proxy::health_table health;
+  ops::journal events;
+  proxy::contingency_view contingency;
+  ops::contingency_control decisions;
   proxy::services shared;
   std::optional<ops::cloud_probe> probe;
   std::vector<std::unique_ptr<exchange_reporter>> reporters;
@@ -127,6 +139,7 @@ void daemon::parts::bind() {
   shared.memory = &memory;
   shared.local = &catalog;
   shared.health = &health;
+  shared.contingency = &contingency;
   shared.connections = &connections;
 
   std::random_device entropy;
@@ -158,14 +171,11 @@ std::string daemon::parts::metrics_text() const {
   ops::process_view view;
   view.version = version();
   view.log_lines_dropped = log.dropped();
-  auto const add = [&](const std::string& workflow, const char* source) {
-    view.contingency.push_back({workflow, source});
-  };
-  const auto& c = configuration->contingency;
-  if (c.all_by_environment) add("all", "environment");
-  for (const auto& name : c.by_environment) add(name, "environment");
-  if (c.all_by_file) add("all", "file");
-  for (const auto& name : c.by_file) add(name, "file");
+  auto const journal = events.state();
+  view.journal_writable = journal.writable;
+  view.journal_lines_lost = journal.lost;
+  for (const auto& cause : decisions.state().causes())
+    view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
   bool const local_up = catalog.current()->known && catalog.problem().empty();
   for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
     const auto& u = configuration->upstreams[i];
@@ -188,6 +198,11 @@ void daemon::parts::log_breakers() {
     auto const now = std::chrono::system_clock::now().time_since_epoch();
     log.write(ops::breaker_line(change, u.name, u.title,
                                 std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+    ops::journal_entry entry{.event = "breaker", .who = "tideover", .why = std::string(token(change.why))};
+    entry.more["upstream"] = u.name;
+    entry.more["state"] = token(change.state);
+    if (!change.model.empty()) entry.more["model"] = change.model;
+    events.write(entry);
   }
 }
 
@@ -226,6 +241,7 @@ void daemon::run() {
   p.control.on_tick = [&p](time_point now) {
     p.catalog.tick(now);
     if (!p.draining) p.probe->tick(now);
+    p.decisions.tick(now);
     p.log_breakers();
   };
   p.host.run();
@@ -264,6 +280,8 @@ daemon::local_state daemon::local() const {
   auto const catalog = parts_->catalog.current();
   return {catalog->known, catalog->models.size(), parts_->catalog.problem()};
 }
+
+std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }
 
 void daemon::ask_local(std::function<void()> done) { parts_->catalog.refresh(std::move(done)); }
 

@@ -58,11 +58,16 @@ class checker {
                 "or say `allow_unauthenticated: true` beside this address in the configuration file if that is meant");
     }
     claim(made_.admin.at, "admin.address");
-    if (kind_of_host(made_.admin.at.host) != host_kind::loopback && !made_.admin.allow_unauthenticated)
-      error("admin.address", to_string(made_.admin.at) +
-                                 " can be reached from other machines, and reading needs no token: listen on " +
-                                 "127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the configuration "
-                                 "file if that is meant");
+    const auto& admin = made_.admin;
+    if (kind_of_host(admin.at.host) != host_kind::loopback && !admin.allow_unauthenticated && !admin.token)
+      error("admin.address", to_string(admin.at) +
+                                 " can be reached from other machines, and reading needs no token: set `admin.token`, "
+                                 "listen on 127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the "
+                                 "configuration file if that is meant");
+    if (admin.token && admin.token->reveal_for_wire().size() < 16)
+      warning("admin.token",
+              "is short enough to be guessed: take 32 random characters, such as from `openssl rand "
+              "-hex 16`");
   }
 
   void upstreams() {

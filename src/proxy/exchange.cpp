@@ -115,7 +115,7 @@ net::task<void> exchange::ask_candidates() {
   plan.started = started_;
   plan.deadline = after(started_, route_.workflow->deadline);
   plan.replayable = !is_generation(route_.what) || (facts_.is_json_object && facts_.not_replayable.empty());
-  plan.in_contingency = configuration().in_contingency(route_.workflow->name);
+  plan.in_contingency = home_.shared().contingency->active(route_.workflow->name);
   plan.local_by_policy =
       route_.workflow->policy == policy_kind::local_only || route_.workflow->policy == policy_kind::local_first;
   plan.streaming = facts_.stream;

@@ -15,7 +15,7 @@ net::task<void> exchange::stream_through() {
   plan.started = started_;
   plan.deadline = never;  // an upload may take as long as bytes move
   plan.replayable = false;
-  plan.in_contingency = configuration().in_contingency(route_.workflow->name);
+  plan.in_contingency = home_.shared().contingency->active(route_.workflow->name);
   machine_.emplace(plan, configuration());
   if (next_step() != policy::failover::step::attempt) {
     co_await reply_final();

@@ -112,6 +112,7 @@ void worker::keep_spares(time_point now) {
     auto& u = uses_[i];
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
     if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
+    if (shared_.upstreams[i].settings->tier == tier::cloud && !shared_.cloud_may_be_used()) continue;
     if (!shared_.health->way_is_clear(static_cast<std::uint16_t>(i))) continue;
     u.connecting = true;
     net::spawn(connect_spare(i), [&u](std::exception_ptr) { u.connecting = false; });

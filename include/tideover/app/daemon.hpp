@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
+#include "tideover/policy/contingency.hpp"
 
 namespace tideover::app {
 
@@ -18,6 +19,7 @@ struct daemon_options {
   std::string no_proxy;
   int log_descriptor = 1;  // request and event lines
   bool log_json = true;
+  std::string state_directory;  // empty: none, nothing is kept
 };
 
 struct bound_addresses {
@@ -51,6 +53,8 @@ class daemon {
     std::string problem;
   };
   local_state local() const;
+  /// What is in contingency, and who said so. On the control loop only.
+  std::vector<policy::contingency_cause> contingency() const;
   /// `done` runs on the control loop when the local server has answered or has not.
   void ask_local(std::function<void()> done);
 

@@ -38,8 +38,8 @@ struct listener {
 
 struct admin {
   address at{"127.0.0.1", 6838};
-  std::string socket_path;  // empty: no unix socket (until the admin API arrives)
-  std::optional<secret> token;
+  std::string socket_path;      // empty: where it usually is, if it can be there (config/places)
+  std::optional<secret> token;  // for changes over TCP, and for reads beyond this machine
   bool allow_unauthenticated = false;
 };
 
@@ -201,9 +201,9 @@ struct log {
 /// Which workflows are in contingency, and who said so.
 struct contingency {
   bool all_by_environment = false;
-  std::vector<std::string> by_environment;  // names of workflows
+  std::vector<std::string> by_environment{};  // names of workflows
   bool all_by_file = false;
-  std::vector<std::string> by_file;
+  std::vector<std::string> by_file{};
 };
 
 struct snapshot {

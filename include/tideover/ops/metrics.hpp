@@ -49,6 +49,8 @@ struct process_view {
   };
   std::vector<breaker_entry> breakers;
   std::uint64_t log_lines_dropped = 0;
+  bool journal_writable = true;
+  std::uint64_t journal_lines_lost = 0;
 };
 
 class metrics_registry {

@@ -14,6 +14,7 @@
 #include "tideover/net/resolver.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/contingency_view.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
 
@@ -56,7 +57,12 @@ struct services {
   memory_budget* memory = nullptr;
   local_knowledge* local = nullptr;
   health_table* health = nullptr;
+  const contingency_view* contingency = nullptr;
   std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
+
+  /// Is there a workflow whose requests may go to a cloud now? Where there is none, nothing is opened to one, not even
+  /// for free or ahead of time (contract §6).
+  bool cloud_may_be_used() const;
 };
 
 }  // namespace tideover::proxy

@@ -60,6 +60,7 @@ bench_of_one::bench_of_one(const config::breaker& breaker)
   shared_.local = &local_knowledge_;
   shared_.connections = &connections_;
   shared_.health = &health_;
+  shared_.contingency = &contingency_;
   worker_ = std::make_unique<worker>(shared_, reported_, std::vector<listening_socket>{}, 1);
 
   int ends[2];

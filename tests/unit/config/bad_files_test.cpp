@@ -66,8 +66,7 @@ const bad_file bad_files[] = {
     {"cors: {origins: []}\n", "1:1", "cors", "not supported by this version"},
     {"alerts: []\n", "1:1", "alerts", "not supported by this version"},
     {"drill: {remind_after: 90d}\n", "1:1", "drill", "not supported by this version"},
-    {"admin: {socket: /run/x.sock}\n", "1:9", "admin.socket", "not supported by this version"},
-    {"admin: {token: {env: KEY}}\n", "1:9", "admin.token", "not supported by this version"},
+    {"admin: {token: t0ken}\n", "1:16", "admin.token", "secrets do not stand in this file"},
     {"upstreams: {o: {tier: local, urls: [http://a, http://b]}}\n", "1:30", "upstreams.o.urls", "not supported"},
 
     // keys that only one tier has, or one policy
