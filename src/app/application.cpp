@@ -66,7 +66,8 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
   std::string text = "Tideover " TIDEOVER_VERSION "\n";
   text += "  configuration  " + (configuration.source.empty() ? "built-in defaults" : configuration.source) + "\n";
   for (const auto& address : at.proxy) text += "  proxy          " + address + "\n";
-  text += "  admin          http://" + at.admin + "  (/livez /readyz /metrics)\n";
+  text += "  admin          http://" + at.admin + "\n";
+  if (!at.admin_socket.empty()) text += "  admin socket   " + at.admin_socket + "\n";
   for (const auto& u : configuration.upstreams) {
     std::string line = "  " + std::string(token(u.tier)) + "          " + u.title + "  " + u.urls.front().to_string();
     if (u.tier == tier::cloud) {
@@ -147,6 +148,7 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.no_proxy = environment_or_empty(world, {"NO_PROXY", "no_proxy"});
   options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
   options.state_directory = usable_state_directory(world);
+  options.usual_sockets = config::usual_admin_sockets(world);
   try {
     daemon running(options);
     signal_listener const signals(running);

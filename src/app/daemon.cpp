@@ -13,9 +13,9 @@
 #include <thread>
 
 #include "exchange_reporter.hpp"
+#include "tideover/app/admin_side.hpp"
 #include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
-#include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/cloud_probe.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/journal.hpp"
@@ -83,13 +83,15 @@ struct daemon::parts {
         events({.directory = options.state_directory}),
         decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
                   clock::now()),
-        drain_timer(host.context()) {}
+        drain_timer(host.context()),
+        usual_sockets(options.usual_sockets) {}
 
   void bind();
   void listen_for_admin();
   void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
   void worker_ended();
   void log_breakers();
+  ops::status_facts facts();
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -113,9 +115,11 @@ struct daemon::parts {
   std::vector<std::thread> threads;
   std::size_t running = 0;  // control loop only
   ops::metrics_registry registry;
-  std::unique_ptr<ops::admin_server> admin;
+  std::optional<admin_side> admin;
   boost::asio::steady_timer drain_timer;
   std::atomic<bool> draining{false};
+  std::vector<std::string> const usual_sockets;
+  std::int64_t const started = unix_seconds();
   bound_addresses addresses;
 };
 
@@ -154,17 +158,39 @@ void daemon::parts::bind() {
 }
 
 void daemon::parts::listen_for_admin() {
-  auto const& at = configuration->admin.at;
-  auto bound = net::listen_on(at.host, at.port, 1);
-  addresses.admin = bound.address;
-  auto const v6 = bound.address.front() == '[';
-  boost::asio::ip::tcp::acceptor acceptor(host.context(), v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(),
-                                          bound.descriptors.front());
-  ops::admin_answers answers;
-  answers.serving = [this] { return !draining.load(); };
-  answers.local_known = [this] { return catalog.current()->known && catalog.problem().empty(); };
-  answers.metrics = [this] { return metrics_text(); };
-  admin = std::make_unique<ops::admin_server>(host.context(), std::move(acceptor), shared.hosts, std::move(answers));
+  admin_sources sources;
+  sources.facts = [this] { return facts(); };
+  sources.metrics = [this] { return metrics_text(); };
+  sources.configuration = [this] { return configuration; };
+  admin.emplace(host.context(), shared.hosts, decisions, std::move(sources));
+  admin->open(configuration->admin, usual_sockets);
+  addresses.admin = admin->address();
+  addresses.admin_socket = admin->socket();
+}
+
+ops::status_facts daemon::parts::facts() {
+  ops::status_facts f;
+  f.version = version();
+  f.started = started;
+  f.now = unix_seconds();
+  f.pid = ::getpid();
+  f.draining = draining;
+  f.proxy_addresses = addresses.proxy;
+  f.admin_address = addresses.admin;
+  f.admin_socket = addresses.admin_socket;
+  f.configuration = configuration;
+  f.contingency = &decisions.state();
+  f.contingency_not_kept = decisions.not_kept();
+  f.obstacles = health.obstacles();
+  f.catalog = catalog.current();
+  f.catalog_problem = catalog.problem();
+  f.connections = connections.load(std::memory_order_relaxed);
+  f.log_lines_dropped = log.dropped();
+  auto const journal = events.state();
+  f.journal_lines_lost = journal.lost;
+  f.journal_writable = journal.writable;
+  f.journal_problem = journal.problem;
+  return f;
 }
 
 std::string daemon::parts::metrics_text() const {
@@ -242,6 +268,7 @@ void daemon::run() {
     p.catalog.tick(now);
     if (!p.draining) p.probe->tick(now);
     p.decisions.tick(now);
+    p.admin->tick(now);
     p.log_breakers();
   };
   p.host.run();
@@ -256,6 +283,7 @@ void daemon::drain() {
   auto& p = *parts_;
   p.control.inbox()->post([&p] {
     if (p.draining.exchange(true)) return;
+    p.admin->draining();
     for (auto& w : p.workers) w->drain();
     p.drain_timer.expires_after(p.configuration->limits.drain);
     p.drain_timer.async_wait([&p](boost::system::error_code ec) {

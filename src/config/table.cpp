@@ -111,7 +111,7 @@ std::vector<key_row> listener_rows() {
        .description = "HOST:PORT to listen on; port 0 takes any free port.",
        .store = [](b& to, const v& x) { to.made.admin.at = std::get<address>(x); }},
       {.path = "admin.socket",
-       .kind = k::path,
+       .kind = k::socket_path,
        .default_text = "/run/tideover/admin.sock",
        .description = "Unix socket of the admin API; whoever may open it may change things.",
        .store = [](b& to, const v& x) { to.made.admin.socket_path = text(x); }},
@@ -606,6 +606,7 @@ std::string_view what_is_wanted(value_kind kind) {
     case value_kind::text:
     case value_kind::prose: return "a text";
     case value_kind::path: return "the path of a file";
+    case value_kind::socket_path: return "the path of a unix socket";
     case value_kind::boolean: return "true or false";
     case value_kind::integer: return "a whole number";
     case value_kind::auto_or_integer: return "auto or a whole number";

@@ -17,9 +17,9 @@ world::~world() { daemon_.reset(); }
 
 std::string world::yaml(const world_options& options) const {
   auto const url = options.openai_url.empty() ? openai.url() : options.openai_url;
-  return options.listen + "\nadmin: {address: \"127.0.0.1:0\"}\nupstreams:\n" +
-         "  openai: {tier: cloud, dialect: openai, url: \"" + url + "\", timeouts: " + options.cloud_timeouts +
-         ", breaker: " + options.breaker + options.openai_more + "}\n" +
+  return options.listen + "\nadmin: {address: \"127.0.0.1:0\", socket: \"${TMPDIR}/admin.sock\"" + options.admin_more +
+         "}\nupstreams:\n" + "  openai: {tier: cloud, dialect: openai, url: \"" + url +
+         "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.openai_more + "}\n" +
          "  anthropic: {tier: cloud, dialect: anthropic, url: \"" + anthropic.url() +
          "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.anthropic_more + "}\n" +
          "  ollama: {tier: local, dialect: ollama, url: \"" + ollama.url() + "\", timeouts: " + options.local_timeouts +

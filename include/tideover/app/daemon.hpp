@@ -19,12 +19,14 @@ struct daemon_options {
   std::string no_proxy;
   int log_descriptor = 1;  // request and event lines
   bool log_json = true;
-  std::string state_directory;  // empty: none, nothing is kept
+  std::string state_directory;             // empty: none, nothing is kept
+  std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none
 };
 
 struct bound_addresses {
   std::vector<std::string> proxy;  // host:port as bound
   std::string admin;
+  std::string admin_socket;  // path; empty: none
 };
 
 class daemon {
