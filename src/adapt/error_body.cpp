@@ -193,17 +193,18 @@ std::string write_error_body(dialect in, const own_error& error, std::string_vie
   return dump({{"error", openai_error(error)}});
 }
 
-std::string write_error_event(endpoint what, dialect in, const own_error& error, std::string_view request_id) {
+std::string write_error_event(endpoint what, dialect in, const own_error& error, std::string_view request_id,
+                              std::int64_t sequence_number) {
   if (in == dialect::ollama) return write_error_body(in, error, request_id) + '\n';
   if (in == dialect::anthropic) return "event: error\ndata: " + write_error_body(in, error, request_id) + "\n\n";
   if (what != endpoint::responses) return "data: " + write_error_body(in, error, request_id) + "\n\n";
-  // Fields at the top level and no nested object, as the API itself writes it; nobody knows the true sequence number
-  // of an event that the upstream did not live to send.
+  // Fields at the top level and no nested object, as the API itself writes it. Of a stream that was only relayed nobody
+  // here knows the number of the next event.
   const json event{{"type", "error"},
                    {"code", text_or_null(error.code)},
                    {"message", error.message},
                    {"param", text_or_null(error.param)},
-                   {"sequence_number", 0}};
+                   {"sequence_number", sequence_number}};
   return "event: error\ndata: " + dump(event) + "\n\n";
 }
 

@@ -48,4 +48,18 @@ std::string_view token(phase at) {
   return "not_started";
 }
 
+std::string_view token(timer which) {
+  switch (which) {
+    case timer::none: return "";
+    case timer::connect: return "connect";
+    case timer::first_content: return "first_content";
+    case timer::response: return "response";
+    case timer::reasoning: return "reasoning";
+    case timer::idle: return "idle";
+    case timer::total: return "total";
+    case timer::deadline: return "deadline";
+  }
+  return "";
+}
+
 }  // namespace tideover

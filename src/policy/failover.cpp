@@ -2,20 +2,35 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "tideover/policy/rulings.hpp"
 
 namespace tideover::policy {
 namespace {
 
+struct limit {
+  duration span;
+  timer which;
+};
+
 /// How long an upstream may be silent before it has failed (contract §4). Reasoning models think in silence, so their
 /// own limit replaces the others; on the local tier it only ever lengthens them, since there is nobody to fail over to.
-duration patience(const config::upstream& upstream, const exchange_plan& plan) {
+limit patience(const config::upstream& upstream, const exchange_plan& plan) {
   const auto& t = upstream.timeouts;
-  duration const usual = plan.streaming ? t.first_content : t.response;
-  if (!plan.wants_reasoning) return usual;
-  return upstream.tier == tier::cloud ? t.reasoning : std::max(t.reasoning, usual);
+  limit const usual =
+      plan.streaming ? limit{t.first_content, timer::first_content} : limit{t.response, timer::response};
+  bool const longer = upstream.tier == tier::cloud || t.reasoning > usual.span;
+  return plan.wants_reasoning && longer ? limit{t.reasoning, timer::reasoning} : usual;
 }
+
+struct timed {
+  time_point at;
+  timer which;
+};
+timed earlier(timed a, timed b) { return b.at < a.at ? b : a; }
+
+constexpr auto first_retry_pause = std::chrono::milliseconds(100);  // doubles
 
 }  // namespace
 
@@ -24,27 +39,24 @@ failover::failover(const exchange_plan& plan, const config::snapshot& configurat
 
 failover::step failover::next(time_point now, const health_view* health) {
   if (end_ == ending::open && !attempt_open_) {
-    // Step by step through the candidates until one may be asked; what is skipped is never looked at again.
-    for (;;) {
-      if (now >= plan_.deadline) {
-        end_ = ending::deadline;
-        break;
+    if (now >= plan_.deadline) {
+      end_ = ending::deadline;
+    } else if (retrying_ && now < pause_until_) {
+      return step::pause;
+    } else {
+      bool found = false;
+      if (std::exchange(retrying_, false)) {
+        // Others may have found out more in the meantime: asked is only who would be asked afresh.
+        if (auto const why = barred(current_, health)) {
+          note_cloud(current_, *why);
+        } else {
+          begin(current_, limits_for(current_, now), now);
+          found = true;
+        }
       }
-      if (position_ == plan_.candidates.size) {
-        end_ = plan_.candidates.size == 0 ? ending::no_candidate : ending::all_failed;
-        break;
+      if (!found) {
+        if (auto const candidate = next_candidate(health)) begin(*candidate, limits_for(*candidate, now), now);
       }
-      if (position_ > 0 && !plan_.replayable) {
-        end_ = ending::not_replayable;
-        break;
-      }
-      auto const candidate = plan_.candidates.index[position_++];
-      if (auto const why = barred(candidate, health)) {
-        note_cloud(candidate, *why);
-        continue;
-      }
-      begin(candidate, now);
-      break;
     }
   }
   switch (end_) {
@@ -60,7 +72,28 @@ failover::step failover::next(time_point now, const health_view* health) {
   return step::give_up;
 }
 
-void failover::failed(const failure& what, time_point) {
+/// Step by step through the candidates until one may be asked; what is skipped is never looked at again. Sets the
+/// ending when nobody is left.
+std::optional<std::uint16_t> failover::next_candidate(const health_view* health) {
+  for (;;) {
+    if (position_ == plan_.candidates.size) {
+      end_ = plan_.candidates.size == 0 ? ending::no_candidate : ending::all_failed;
+      return std::nullopt;
+    }
+    if (position_ > 0 && !plan_.replayable) {
+      end_ = ending::not_replayable;
+      return std::nullopt;
+    }
+    auto const candidate = plan_.candidates.index[position_++];
+    if (auto const why = barred(candidate, health)) {
+      note_cloud(candidate, *why);
+      continue;
+    }
+    return candidate;
+  }
+}
+
+void failover::failed(const failure& what, time_point now) {
   assert(attempt_open_);
   attempt_open_ = false;
   last_failure_ = what;
@@ -71,12 +104,93 @@ void failover::failed(const failure& what, time_point) {
     return;
   }
   note_cloud(current_, what.why);
+  if (hedge_) {
+    auto const hedge = *std::exchange(hedge_, std::nullopt);
+    begin(hedge.upstream, hedge.limits, now);
+    --attempts_;  // it was counted when it started
+  }
+}
+
+std::optional<time_point> failover::retry_at(const failure& what, time_point now, double jitter) const {
+  const auto& asked = configuration_->upstreams[current_];
+  if (!attempt_open_ || committed_ || hedge_ || end_ != ending::open) return std::nullopt;
+  if (!is_cloud(current_) || plan_.repeats || !plan_.replayable || what.ours || retries_ >= asked.retry.attempts)
+    return std::nullopt;
+  bool worth_it = false;
+  switch (what.why) {
+    case reason::dns:
+    case reason::connect: worth_it = what.at <= phase::tls_handshake; break;  // later the request may have been taken
+    case reason::server_error: worth_it = now - begun_ <= asked.retry.max_wait; break;
+    case reason::rate_limited: worth_it = what.retry_after.has_value(); break;
+    default: break;  // silence is never asked twice, and what is broken or out of money does not heal in a moment
+  }
+  if (!worth_it || what.retry_after.value_or(duration{}) > asked.retry.max_wait) return std::nullopt;
+  auto pause = std::min<duration>(asked.retry.max_wait, first_retry_pause * (1 << std::min(retries_, 10u)));
+  pause = duration(static_cast<duration::rep>(jitter * static_cast<double>(pause.count())));
+  auto const at = after(now, std::max(pause, what.retry_after.value_or(duration{})));
+  return at < plan_.deadline ? std::optional(at) : std::nullopt;
+}
+
+void failover::retry(const failure& what, time_point at) {
+  assert(attempt_open_);
+  attempt_open_ = false;
+  last_failure_ = what;
+  if (end_ == ending::client_left) return;
+  note_cloud(current_, what.why);
+  ++retries_;
+  retrying_ = true;
+  pause_until_ = at;
+}
+
+std::optional<time_point> failover::hedge_at() const {
+  if (!plan_.hedge_after || !attempt_open_ || committed_ || hedge_ || !plan_.replayable || !is_cloud(current_) ||
+      position_ == plan_.candidates.size || is_cloud(plan_.candidates.index[position_]))
+    return std::nullopt;
+  return after(begun_, *plan_.hedge_after);
+}
+
+std::optional<failover::second_attempt> failover::begin_hedge(time_point now, const health_view* health) {
+  if (!hedge_at() || now >= plan_.deadline) return std::nullopt;
+  auto const candidate = plan_.candidates.index[position_++];
+  if (barred(candidate, health)) return std::nullopt;
+  ++attempts_;
+  return hedge_ = second_attempt{candidate, limits_for(candidate, now)};
+}
+
+void failover::hedge_won() {
+  assert(hedge_ && attempt_open_);
+  note_cloud(current_, reason::hedged);
+  current_ = hedge_->upstream;
+  limits_ = hedge_->limits;
+  hedge_.reset();
+  leave_first();
+}
+
+void failover::hedge_failed(const failure& what) {
+  assert(hedge_);
+  last_failure_ = what;
+  hedge_.reset();
+}
+
+std::optional<failover::second_attempt> failover::take_over(const failure& what, time_point now,
+                                                            const health_view* health) {
+  if (!plan_.may_continue || !committed_ || end_ != ending::answered || !is_cloud(current_)) return std::nullopt;
+  if (now >= plan_.deadline || position_ == plan_.candidates.size || is_cloud(plan_.candidates.index[position_]))
+    return std::nullopt;
+  auto const candidate = plan_.candidates.index[position_++];
+  if (barred(candidate, health)) return std::nullopt;
+  last_failure_ = what;
+  cloud_served_ = false;
+  note_cloud(current_, what.why);
+  begin(candidate, limits_for(candidate, now), now);
+  return second_attempt{current_, limits_};
 }
 
 void failover::committed() {
   assert(attempt_open_ && !committed_);
   committed_ = true;
   cloud_served_ = is_cloud(current_);
+  if (cloud_served_) cloud_failure_.reset();  // a retry worked
   if (end_ == ending::open) end_ = ending::answered;
 }
 
@@ -105,16 +219,32 @@ void failover::note_cloud(std::uint16_t upstream, reason why) {
   if (!cloud_failure_ && is_cloud(upstream)) cloud_failure_ = why;
 }
 
-void failover::begin(std::uint16_t upstream, time_point now) {
+void failover::leave_first() {
+  if (position_ > 1 && !left_) left_ = plan_.candidates.index[0];
+}
+
+attempt_limits failover::limits_for(std::uint16_t upstream, time_point now) const {
   const auto& asked = configuration_->upstreams[upstream];
+  auto const wait = patience(asked, plan_);
+  auto const total = earlier({after(now, asked.timeouts.total), timer::total}, {plan_.deadline, timer::deadline});
+  auto const connect = earlier({after(now, asked.timeouts.connect), timer::connect}, total);
+  auto const content = earlier({after(now, wait.span), wait.which}, total);
+  return {.connect = connect.at,
+          .first_content = content.at,
+          .idle = asked.timeouts.idle,
+          .total = total.at,
+          .connect_timer = connect.which,
+          .first_content_timer = content.which,
+          .total_timer = total.which};
+}
+
+void failover::begin(std::uint16_t upstream, const attempt_limits& limits, time_point now) {
   current_ = upstream;
   attempt_open_ = true;
+  begun_ = now;
+  limits_ = limits;
   ++attempts_;
-  if (position_ > 1 && !left_) left_ = plan_.candidates.index[0];
-  limits_.total = std::min(after(now, asked.timeouts.total), plan_.deadline);
-  limits_.connect = std::min(after(now, asked.timeouts.connect), limits_.total);
-  limits_.first_content = std::min(after(now, patience(asked, plan_)), limits_.total);
-  limits_.idle = asked.timeouts.idle;
+  leave_first();
 }
 
 }  // namespace tideover::policy

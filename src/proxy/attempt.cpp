@@ -57,15 +57,21 @@ net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
   co_return attempt_end::failed;
 }
 
-net::task<attempt_end> attempt::wait_for_more(time_point by, phase at) {
+net::task<attempt_end> attempt::wait_for_more(time_point by) {
   auto const began = clock::now();
   auto const how =
       co_await home_.reactions().wait(by, on(connection_->source(), net::readable), on(caller_.source(), net::hangup));
   waited_ += clock::now() - began;
   if (how == woken::cancelled) co_return attempt_end::stopped;
   if (caller_.peer_closed()) co_return attempt_end::client_gone;
-  if (how == woken::timed_out) co_return fail(reason::timeout, at, {});
-  co_return attempt_end::done;
+  co_return how == woken::timed_out ? attempt_end::late : attempt_end::done;
+}
+
+net::task<attempt_end> attempt::wait(time_point by, phase at) {
+  auto const how = co_await wait_for_more(by);
+  if (how == attempt_end::late)
+    co_return fail(reason::timeout, at, {}, at == phase::read_body ? static_cast<int>(head_.status) : 0);
+  co_return how;
 }
 
 net::task<attempt_end> attempt::send(const outgoing_request& what, time_point by) {
@@ -101,7 +107,7 @@ net::task<attempt_end> attempt::send(const outgoing_request& what, time_point by
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (caller_.peer_closed()) co_return attempt_end::client_gone;
     if (how == woken::timed_out)
-      co_return fail(reason::timeout, phase::send_request, "the upstream did not take the request in time");
+      co_return fail(reason::timeout, phase::send_request, "the upstream did not take the request");
     // It speaks, or it went, before it heard everything: its answer decides. (TLS housekeeping is no answer.)
     if (!connection_->source().is(wrote.want) && !connection_->quiet()) {
       odd_ = true;
@@ -176,8 +182,8 @@ net::task<attempt_end> attempt::await_head(time_point answer_by) {
       co_return fail(reason::connect, phase::await_head, "closed before any byte of an answer");
     }
     head_bytes_.assign(scratch, have);
-    auto const step = co_await wait_for_more(answer_by, phase::await_head);
-    if (step == attempt_end::failed) problem_.detail = "no answer in time";
+    auto const step = co_await wait(answer_by, phase::await_head);
+    if (step == attempt_end::failed) problem_.detail = "no answer";
     if (step != attempt_end::done) co_return step;
     std::memcpy(scratch, head_bytes_.data(), have);
   }
@@ -307,11 +313,8 @@ net::task<attempt_end> attempt::read_whole(std::size_t limit_bytes, time_point b
                      framing_.body == adapt::body_kind::chunked ? "the chunked answer broke off or is malformed"
                                                                 : "the answer broke off before its end",
                      static_cast<int>(head_.status));
-    auto const step = co_await wait_for_more(by, phase::read_body);
-    if (step == attempt_end::failed) {
-      problem_.detail = "the answer was not complete in time";
-      problem_.status = static_cast<int>(head_.status);
-    }
+    auto const step = co_await wait(by, phase::read_body);
+    if (step == attempt_end::failed) problem_.detail = "the answer was not complete";
     if (step != attempt_end::done) co_return step;
   }
   body_ = whole_.view();
@@ -322,6 +325,19 @@ void attempt::forget_head() {
   home_.return_fields(std::move(head_.fields));
   head_ = {};
   std::string().swap(head_bytes_);
+}
+
+void attempt::start_over() {
+  connection_.reset();
+  reused_ = heard_anything_ = sent_all_ = odd_ = complete_ = false;
+  head_.fields.list.clear();
+  head_bytes_.clear();
+  framing_ = {};
+  chunks_ = {};
+  left_ = 0;
+  whole_.release();
+  body_ = fresh_raw_ = {};
+  problem_ = {};
 }
 
 void attempt::settle() {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/adapt/ollama/native_request.hpp"
 #include "tideover/policy/model_choice.hpp"
@@ -247,6 +248,13 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
       facts_ = adapt::scan_request(route_.what, body_);
       record_.model_requested = facts_.model;
       record_.stream = facts_.stream;
+      // What a local model left in the conversation is not the cloud's to read.
+      auto cleaned = adapt::chat::clean_history(route_.what, body_);
+      if (cleaned.what == adapt::chat::cleaned::kind::refused) {
+        co_await reply_error({400, std::move(cleaned.why.code), std::move(cleaned.why.message), cleaned.why.field});
+        co_return then_;
+      }
+      if (cleaned.what == adapt::chat::cleaned::kind::changed) cloud_body_ = std::move(cleaned.body);
     }
     co_await ask_candidates();
   }

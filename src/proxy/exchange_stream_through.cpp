@@ -39,19 +39,23 @@ net::task<void> exchange::stream_through() {
   out.head.length = framing_.length;
   out.body_follows = true;
 
-  attempt a(home_, down_, upstream);
+  serving_ = begin_leg(upstream, limits);
+  auto& l = *serving_;
+  auto& a = l.call;
   auto step = co_await a.open_for_body(out, limits.connect);
   if (step == attempt_end::done) step = co_await say_continue();
   if (step == attempt_end::done) step = co_await pump_body(a);
   // How long the cloud may think begins when it has everything.
   if (step == attempt_end::done) step = co_await a.await_head(after(clock::now(), settings.timeouts.response));
-  record_.upstream_time += a.waited();
   if (step == attempt_end::done) {
-    co_await relay_raw(a, upstream);
+    co_await relay_raw(l);
     co_return;
   }
   if (settled(step)) co_return;
-  attempt_failed(upstream, a.problem());
+  l.problem = a.problem();
+  name_timer(l, l.problem.at <= phase::tls_handshake ? limits.connect_timer : timer::response);
+  leg_failed(l);
+  serving_.reset();
   (void)machine_->next(clock::now());
   co_await reply_final();
 }

@@ -32,7 +32,10 @@ bool carries_a_key(const header_field& f) {
 }  // namespace
 
 health_table::health_table(const config::snapshot& configuration)
-    : health_(settings_of(configuration)), random_(std::random_device{}()), key_(random_key()) {
+    : health_(settings_of(configuration)),
+      random_(std::random_device{}()),
+      retries_(configuration.upstreams.size()),
+      key_(random_key()) {
   for (const auto& u : configuration.upstreams) {
     followed_.push_back(u.tier == tier::cloud);
     auto& mark = configured_.emplace_back();
@@ -48,11 +51,17 @@ std::optional<health_table::refusal> health_table::admit(std::uint16_t upstream,
   auto const now = clock::now();
   std::lock_guard const lock(mutex_);
   if (auto const permit = health_.admit(key, now)) {
+    retries_[upstream].request();
     into.permit_ = *permit;
     into.table_ = this;
     return std::nullopt;
   }
   return refusal{health_.refuses(key, now).value_or(reason::breaker_open), health_.refused_until(key, now) - now};
+}
+
+bool health_table::grant_retry(std::uint16_t upstream) {
+  std::lock_guard const lock(mutex_);
+  return retries_[upstream].take();
 }
 
 std::uint64_t health_table::fingerprint(std::uint16_t upstream, const request_head& caller) const {

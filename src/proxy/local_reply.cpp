@@ -56,6 +56,14 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   record_.status = error.status;
   record_.tier = tier::none;
   if (record_.detail.empty()) record_.detail = error.message;
+  if (early_head_) {
+    // Status 200 is with the caller already: the error is the stream's last word.
+    record_.status = 200;
+    if (out_.must_flush()) (void)co_await out_.flush();
+    co_await send_error_event(error);
+    finish(outcome::failed);
+    co_return;
+  }
   // Nobody knew a workflow yet when the request could not even be read.
   auto const body = adapt::write_error_body(adapt::error_dialect(route_.what, route_.caller_speaks_anthropic), error,
                                             record_.request_id);
@@ -73,17 +81,21 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   if (!own.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
   auto& text = home_.head_text();
   adapt::write_own_head(text, own, marks(tier::none, {}, {}));
-  if (!is_head_) text += body;
-  record_.bytes_out = is_head_ ? 0 : body.size();
+  bool const sent = co_await send_own(text, body);
+  if (sent) finish(machine_ && error.status >= 500 ? outcome::failed : outcome::refused);
+}
+
+/// Head and body of Tideover's own in one write. False when the caller did not take them: the exchange is then over.
+net::task<bool> exchange::send_own(std::string_view head, std::string_view body) {
+  if (is_head_) body = {};
+  record_.bytes_out = body.size();
   head_sent_ = true;
   record_.first_byte = clock::now() - started_;
-  bool sent = out_.send(std::string_view(text));
+  iovec const pieces[] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+  bool sent = out_.send({pieces, body.empty() ? 1u : 2u});
   if (sent && out_.must_flush()) sent = co_await out_.flush();
-  if (!sent) {
-    settled(attempt_end::client_gone);
-    co_return;
-  }
-  finish(machine_ && error.status >= 500 ? outcome::failed : outcome::refused);
+  if (!sent) settled(attempt_end::client_gone);
+  co_return sent;
 }
 
 net::task<void> exchange::reply_json(int status, std::string body, adapt::answer_marks m,
@@ -99,17 +111,8 @@ net::task<void> exchange::reply_json(int status, std::string body, adapt::answer
   if (!own.keep_alive) then_ = after_exchange::close;
   auto& text = home_.head_text();
   adapt::write_own_head(text, own, m);
-  if (!is_head_) text += body;
-  record_.bytes_out = is_head_ ? 0 : body.size();
-  head_sent_ = true;
-  record_.first_byte = clock::now() - started_;
-  bool sent = out_.send(std::string_view(text));
-  if (sent && out_.must_flush()) sent = co_await out_.flush();
-  if (!sent) {
-    settled(attempt_end::client_gone);
-    co_return;
-  }
-  finish(served());
+  bool const sent = co_await send_own(text, body);
+  if (sent) finish(served());
 }
 
 /// Why nobody could serve, in words that say what to do (contract §4).
@@ -175,17 +178,8 @@ net::task<void> exchange::reply_kept_cloud_error() {
   kept.head.fields.list.push_back({field_id::unknown, "x-should-retry", "false"});
   auto& text = home_.head_text();
   adapt::write_response_head(text, kept.head, answer, marks(settings.tier, settings.name, {}));
-  if (!is_head_) text += kept.body;
-  record_.bytes_out = is_head_ ? 0 : kept.body.size();
-  head_sent_ = true;
-  record_.first_byte = clock::now() - started_;
-  bool sent = out_.send(std::string_view(text));
-  if (sent && out_.must_flush()) sent = co_await out_.flush();
-  if (!sent) {
-    settled(attempt_end::client_gone);
-    co_return;
-  }
-  finish(outcome::failed);
+  bool const sent = co_await send_own(text, kept.body);
+  if (sent) finish(outcome::failed);
 }
 
 net::task<void> exchange::reply_final() {
@@ -199,7 +193,7 @@ net::task<void> exchange::reply_final() {
       co_return;
     }
   }
-  if (cloud_error_ && machine_->end() != ending::not_replayable) {
+  if (cloud_error_ && machine_->end() != ending::not_replayable && !early_head_) {
     record_.error_code = error.code;
     co_await reply_kept_cloud_error();
     co_return;

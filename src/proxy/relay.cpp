@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tideover/adapt/chat/answer_reader.hpp"
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -10,10 +11,6 @@ namespace tideover::proxy {
 using net::io_result;
 
 namespace {
-
-constexpr std::size_t look_ahead_bytes = 64u << 10;  // an unfinished event waits for its end up to this size
-// A stream that has said its last word may keep its connection open; nobody waits for that.
-constexpr auto after_terminator = std::chrono::seconds(2);
 
 /// To HEAD the answer tells the length that GET would have had (RFC 9110 §8.6).
 std::uint64_t told_length(const response_head& head) {
@@ -35,20 +32,37 @@ outcome exchange::served() const {
 void exchange::commit() {
   machine_->committed();
   if (!record_.why) record_.why = machine_->cloud_failure();
+  if (!early_head_) record_.first_byte = clock::now() - started_;
   head_sent_ = true;
-  record_.first_byte = clock::now() - started_;
 }
 
-void exchange::begin_answer(std::string& text, const attempt& a, std::uint16_t upstream, adapt::body_kind body,
-                            std::uint64_t length) {
-  const auto& settings = upstream_settings(upstream);
+/// Whose answer it is, for the record; and its head, unless one is with the caller already.
+void exchange::begin_answer(std::string& text, const leg& l, adapt::body_kind body, std::uint64_t length) {
+  const auto& settings = upstream_settings(l.upstream);
+  auto const& head = l.call.head();
   record_.tier = settings.tier;
   record_.upstream = settings.name;
-  record_.status = static_cast<int>(a.head().status);
+  record_.model_served = l.model;
+  record_.status = static_cast<int>(head.status);
   if (record_.model_served.empty() && settings.tier == tier::local) record_.model_served = local_model_;
+  if (early_head_) return commit();
+  if (l.translated) {
+    // None of the local server's fields is about this answer.
+    adapt::own_response own;
+    own.content_type = l.form == answer_form::stream ? "text/event-stream" : "application/json";
+    own.body = body == adapt::body_kind::chunked && client_version_ < 11 ? adapt::body_kind::until_close : body;
+    own.length = length;
+    own.keep_alive = may_keep_alive() && own.body != adapt::body_kind::until_close;
+    own.client_version = client_version_;
+    written_ = {own.body, own.keep_alive};
+    commit();
+    adapt::write_own_head(text, own, marks(settings.tier, settings.name, record_.model_served));
+    if (!written_.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
+    return;
+  }
   adapt::downstream_response answer;
-  answer.status = a.head().status;
-  answer.reason_phrase = a.head().reason_phrase;
+  answer.status = head.status;
+  answer.reason_phrase = head.reason_phrase;
   answer.body = body;
   answer.length = length;
   answer.keep_alive = may_keep_alive();
@@ -56,7 +70,7 @@ void exchange::begin_answer(std::string& text, const attempt& a, std::uint16_t u
   answer.to_head_request = is_head_;
   written_ = adapt::framing_for(answer);
   commit();
-  adapt::write_response_head(text, a.head(), answer, marks(settings.tier, settings.name, record_.model_served));
+  adapt::write_response_head(text, head, answer, marks(settings.tier, settings.name, record_.model_served));
   if (!written_.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
 }
 
@@ -72,14 +86,41 @@ net::task<bool> exchange::flush_to_caller() {
   co_return false;
 }
 
-net::task<void> exchange::send_whole(attempt& a, std::uint16_t upstream) {
-  auto const body = is_head_ ? std::string_view{} : a.body();
+net::task<void> exchange::deliver() {
+  auto& l = *serving_;
+  if (out_.must_flush()) {  // a keep-alive
+    bool const out = co_await flush_to_caller();
+    if (!out) co_return;
+  }
+  switch (l.form) {
+    case answer_form::whole: co_await send_whole(l); break;
+    case answer_form::stream: co_await relay_stream(); break;
+    case answer_form::raw: co_await relay_raw(l); break;
+  }
+}
+
+net::task<void> exchange::send_whole(leg& l) {
+  auto& a = l.call;
+  auto const body = is_head_ ? std::string_view{} : l.body();
   if (a.head().status / 100 == 2)
-    asked_.succeeded();
+    l.permit.succeeded();
   else
-    asked_.request_at_fault();
+    l.permit.request_at_fault();
+  if (early_head_) {
+    // The caller was promised a stream, so what came instead can only be told as an error inside it.
+    auto const said = adapt::read_error_body(body);
+    adapt::own_error error{502, "not_a_stream", "The local server did not answer with a stream.", {}};
+    if (said.recognised) error.message += " It said: " + said.message;
+    auto& none = home_.head_text();
+    begin_answer(none, l, adapt::body_kind::chunked, 0);
+    a.settle();
+    record_.error_code = error.code;
+    co_await send_error_event(error);
+    finish(outcome::failed);
+    co_return;
+  }
   auto& text = home_.head_text();
-  begin_answer(text, a, upstream, adapt::body_kind::length, is_head_ ? told_length(a.head()) : body.size());
+  begin_answer(text, l, adapt::body_kind::length, is_head_ ? told_length(a.head()) : body.size());
   iovec const pieces[] = {{text.data(), text.size()}, {const_cast<char*>(body.data()), body.size()}};
   bool const sent = out_.send({pieces, body.empty() ? 1u : 2u});
   record_.bytes_out = body.size();
@@ -112,29 +153,55 @@ bool exchange::send_piece(std::string_view head, std::string_view bytes, std::st
   return n == 0 || out_.send({used, n});
 }
 
+/// An answer that is passed on unjudged shows all the same whether the upstream works. 408 and 409 do not count here:
+/// on paths without a local equivalent they are between the caller and the cloud.
+void exchange::tell_health_of_passed_on(leg& l) {
+  auto const status = l.call.head().status;
+  if (status / 100 == 2) return l.permit.committed();
+  if (status >= 500 || status == 429 || status == 402)
+    if (auto const what = status_failure(l, {})) return l.permit.failed(*what);
+  l.permit.request_at_fault();
+}
+
+/// Lines of JSON of Ollama's own API: their end is looked at, because a broken one ends as orderly as a good one.
+bool exchange::streams_lines(const leg& l) const {
+  constexpr std::string_view lines = "application/x-ndjson";
+  return route_.what == endpoint::ollama_native && l.call.head().status == 200 &&
+         iequals(l.call.head().fields.value_of(field_id::content_type).substr(0, lines.size()), lines);
+}
+
 /// Bytes pass as they come; what they mean is not looked at (pass-through paths, compressed answers).
-net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
-  auto const limits = machine_->limits();
+net::task<void> exchange::relay_raw(leg& l) {
+  auto& a = l.call;
+  auto const watch = streams_lines(l) ? adapt::chat::answer::make_stream_reader(dialect::ollama) : nullptr;
+  std::vector<adapt::chat::answer::event> seen;
+  auto const look = [&](std::string_view bytes) {
+    seen.clear();
+    if (watch) watch->feed(bytes, seen);
+  };
   auto const& framing = a.framing();
   auto const kind = framing.body == adapt::body_kind::until_close                ? adapt::body_kind::chunked
                     : is_head_ && a.head().fields.find(field_id::content_length) ? adapt::body_kind::length
                                                                                  : framing.body;
   auto const length = is_head_ ? told_length(a.head()) : framing.length;
-  tell_health_of_passed_on(a.head(), upstream);
+  tell_health_of_passed_on(l);
   auto next = a.next_payload();  // before anything waits: the first bytes are still in scratch memory
+  bool last_sent = false;
   {
     auto& text = home_.head_text();
-    begin_answer(text, a, upstream, kind, length);
+    begin_answer(text, l, kind, length);
     bool const ended = next.what == io_result::kind::eof || a.complete();
     std::string_view const payload = next.what == io_result::kind::ok && !is_head_ ? next.payload : std::string_view{};
-    if (!send_piece(text, payload, ended ? "0\r\n\r\n" : "")) {
+    look(payload);
+    bool const good = ended && (!watch || watch->finished());
+    if (!send_piece(text, payload, good ? "0\r\n\r\n" : "")) {
       settled(attempt_end::client_gone);
       co_return;
     }
     if (ended && next.what == io_result::kind::ok) next.what = io_result::kind::eof;
+    last_sent = good;
   }
-  if (next.what == io_result::kind::eof) asked_.succeeded();  // complete, whether or not the caller still takes it
-  bool last_sent = next.what == io_result::kind::eof;
+  if (next.what == io_result::kind::eof) l.permit.succeeded();  // complete, whether or not the caller still takes it
   for (;;) {
     if (out_.must_flush()) {
       bool const out = co_await flush_to_caller();
@@ -147,27 +214,38 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
       broken.at = phase::relay_body;
       broken.detail = "the answer broke off";
       a.abandon();
-      co_await end_cut(upstream, broken, false);
+      co_await end_cut(l, broken, false);
       co_return;
     }
     if (next.what == io_result::kind::again) {
-      auto const by = std::min(after(clock::now(), limits.idle), limits.total);
-      auto const step = co_await a.wait_for_more(by, phase::relay_body);
-      if (step == attempt_end::failed) {
-        auto late = a.problem();
-        late.detail = "the answer stalled";
-        co_await end_cut(upstream, late, false);
+      auto const silent = after(clock::now(), l.limits.idle);
+      auto const step = co_await a.wait_for_more(std::min(silent, l.limits.total));
+      if (step == attempt_end::late) {
+        failed(l, reason::timeout, phase::relay_body, "the answer stalled");
+        name_timer(l, silent < l.limits.total ? timer::idle : l.limits.total_timer);
+        a.abandon();
+        co_await end_cut(l, l.problem, false);
         co_return;
       }
       if (settled(step)) co_return;
     }
     next = a.next_payload();
-    if (next.what == io_result::kind::ok && !send_piece({}, next.payload)) {
+    if (next.what != io_result::kind::ok) continue;
+    look(next.payload);
+    if (!send_piece({}, next.payload)) {
       settled(attempt_end::client_gone);
       co_return;
     }
   }
-  asked_.succeeded();
+  if (watch) watch->end_of_input(seen);
+  if (watch && !watch->finished()) {
+    a.abandon();
+    failed(l, reason::cut, phase::relay_body,
+           watch->failed() ? "the stream ended with an error" : "the stream ended before it was done");
+    co_await end_cut(l, l.problem, !watch->failed());
+    co_return;
+  }
+  l.permit.succeeded();
   a.settle();
   if (!last_sent && written_.body == adapt::body_kind::chunked && !out_.send(std::string_view("0\r\n\r\n"))) {
     settled(attempt_end::client_gone);
@@ -180,165 +258,32 @@ net::task<void> exchange::relay_raw(attempt& a, std::uint16_t upstream) {
   finish(served());
 }
 
-/// Nothing is replayed any more, and a stream may be open for long: what it no longer needs, it does not hold.
-void exchange::forget_request() {
-  block_.release();
-  chunked_body_.release();
-  std::string().swap(replay_body_);
-  std::string().swap(early_body_);
-  home_.return_fields(std::move(head_.fields));
-  head_ = {};
-  route_.path_and_query = route_.path = route_.authority = {};
-  body_ = {};
-}
-
-/// Whole events pass as they came. `held` begins with what was looked at before the commit.
-net::task<void> exchange::relay_stream(attempt& a, std::uint16_t upstream, adapt::stream_inspector& inspector,
-                                       adapt::sse_boundary& boundary, byte_buffer& held) {
-  using state = adapt::stream_inspector::state;
-  const auto& settings = upstream_settings(upstream);
-  auto const limits = machine_->limits();
-  auto last_piece = clock::now();
-  asked_.committed();
-  {
-    auto& text = home_.head_text();
-    begin_answer(text, a, upstream, adapt::body_kind::chunked, 0);
-    auto whole = boundary.complete(held.view());
-    if (held.size() - whole > look_ahead_bytes) whole = held.size();
-    if (!send_piece(text, held.view().substr(0, whole))) {
-      settled(attempt_end::client_gone);
-      co_return;
-    }
-    held.drop_front(whole);
-    boundary.consumed(whole);
-  }
-  forget_request();
-  a.forget_head();
-  if (held.empty()) held.release();
-
-  failure broken;
-  broken.why = reason::cut;
-  broken.at = phase::relay_body;
-  for (bool cut = false;;) {
-    if (out_.must_flush()) {
-      bool const out = co_await flush_to_caller();
-      if (!out) co_return;
-    }
-    auto const next = a.next_payload();
-    if (next.what == io_result::kind::ok) {
-      // Usually whole events arrive together: they pass from scratch memory to the caller without a copy.
-      std::string_view view = next.payload;
-      if (!held.empty()) {
-        if (!held.append(next.payload)) {
-          broken.detail = "no memory is left for an unfinished event";
-          broken.ours = cut = true;
-        }
-        view = held.view();
-      }
-      auto whole = boundary.complete(view);
-      if (whole != 0) inspector.inspect(view.substr(0, whole));
-      if (inspector.current() == state::finished) asked_.succeeded();
-      if (view.size() - whole > look_ahead_bytes) whole = view.size();
-      if (whole != 0) {
-        if (!send_piece({}, view.substr(0, whole))) {
-          settled(inspector.current() == state::finished ? attempt_end::done : attempt_end::client_gone);
-          finish(served());
-          then_ = after_exchange::abort;
-          co_return;
-        }
-        auto const now = clock::now();
-        home_.sink().chunk_gap(settings, now - last_piece);
-        last_piece = now;
-        boundary.consumed(whole);
-      }
-      if (!held.empty()) {
-        held.drop_front(whole);
-        if (held.empty()) held.release();
-      } else if (whole < view.size() && !held.append(view.substr(whole))) {
-        broken.detail = "no memory is left for an unfinished event";
-        broken.ours = cut = true;
-      }
-      if (!cut) continue;
-    } else if (next.what == io_result::kind::again) {
-      auto const patience = inspector.current() == state::finished ? duration(after_terminator) : limits.idle;
-      auto const step =
-          co_await a.wait_for_more(std::min(after(clock::now(), patience), limits.total), phase::relay_body);
-      if (step == attempt_end::done) continue;
-      if (inspector.current() == state::finished && step != attempt_end::stopped) {
-        // SDKs close right after the terminator: that is no caller who left early.
-        if (step == attempt_end::client_gone) {
-          then_ = after_exchange::abort;
-          finish(served());
-          co_return;
-        }
-        break;
-      }
-      if (settled(step)) co_return;
-      broken.detail = "the stream stalled";
-      cut = true;
-    } else if (next.what == io_result::kind::error) {
-      broken.detail = "the stream broke off";
-      cut = inspector.current() != state::finished;
-    }
-    if (cut) {
-      a.abandon();
-      co_await end_cut(upstream, broken, true);
-      co_return;
-    }
-    break;  // the answer's framing is complete, or its terminator came
-  }
-
-  bool const chat = route_.what == endpoint::chat_completions || route_.what == endpoint::completions;
-  if (inspector.current() == state::failed) {
-    // The upstream's own error event has passed; the connection ends so that nobody takes this for a whole answer.
-    broken.detail = "the stream ended with an error event";
-    co_await end_cut(upstream, broken, false);
-    co_return;
-  }
-  if (inspector.current() != state::finished && !(chat && inspector.finish_reason_seen())) {
-    broken.detail = "the stream ended without its terminator";
-    a.abandon();
-    co_await end_cut(upstream, broken, true);
-    co_return;
-  }
-  asked_.succeeded();
-  a.settle();
-  // Complete in substance but for the last line: completed, so that clients see the end they wait for.
-  std::string_view const missing = inspector.current() == state::finished ? "" : "data: [DONE]\n\n";
-  bool sent = true;
-  if (!held.empty()) sent = send_piece({}, held.view());
-  if (sent) sent = send_piece({}, missing, "0\r\n\r\n");
-  if (!sent) {
-    then_ = after_exchange::abort;
-    finish(served());
-    co_return;
-  }
-  if (out_.must_flush()) {
-    bool const out = co_await flush_to_caller();
-    if (!out) co_return;
-  }
-  finish(served());
-}
-
 /// A committed answer that has no good end: says so in the dialect where possible, and never ends in order.
-net::task<void> exchange::end_cut(std::uint16_t upstream, const failure& what, bool say_so) {
-  asked_.failed(what);
+net::task<void> exchange::end_cut(leg& l, const failure& what, bool say_so) {
+  l.permit.failed(what);
   machine_->failed(what, clock::now());
   record_.why = what.why;
-  record_.detail = upstream_settings(upstream).name + ": " + what.detail;
+  record_.detail = upstream_settings(l.upstream).name + ": " + what.detail;
   then_ = after_exchange::abort;
-  if (say_so && !is_head_) {
+  if (say_so) {
     adapt::own_error error;
     error.status = 502;
     error.code = "upstream_ended_early";
-    error.message = "The answer of " + upstream_settings(upstream).title + " is incomplete: " + what.detail + ".";
-    bool const anthropic = route_.what == endpoint::messages;
-    auto const event = adapt::write_error_event(
-        route_.what, adapt::error_dialect(route_.what, anthropic || route_.caller_speaks_anthropic), error,
-        record_.request_id);
-    if (send_piece({}, event) && out_.must_flush()) (void)co_await out_.flush();
+    error.message = "The answer of " + upstream_settings(l.upstream).title + " is incomplete: " + what.detail + ".";
+    co_await send_error_event(error);
   }
   finish(outcome::cut);
+}
+
+/// Into a stream that has begun, as its last word: no terminator follows, and the connection ends visibly.
+net::task<void> exchange::send_error_event(const adapt::own_error& error) {
+  then_ = after_exchange::abort;
+  if (is_head_) co_return;
+  bool const anthropic = route_.what == endpoint::messages;
+  auto const event = adapt::write_error_event(
+      route_.what, adapt::error_dialect(route_.what, anthropic || route_.caller_speaks_anthropic), error,
+      record_.request_id);
+  if (send_piece({}, event) && out_.must_flush()) (void)co_await out_.flush();
 }
 
 }  // namespace tideover::proxy

@@ -379,13 +379,13 @@ TEST(BothDown, AMissingLocalModelIsNamedUnlessAnotherCanStandIn) {
 
 TEST(BothDown, AnErrorOfOllamaIsAnErrorAndNotAnAnswer) {
   for (auto const& [name, local] : std::vector<std::pair<std::string, script>>{
-           {"500", reply(500, ollama::error(500, "model runner has unexpectedly stopped"))},
+           {"500", reply(500, R"({"error":"model runner has unexpectedly stopped"})")},
            {"HTML", reply(200, std::string(html_page), {}, "text/html")},
            {"redirect", reply(302, "", {{"Location", "http://127.0.0.1:1/"}})},
            {"hang-up", hang_up()}}) {
     SCOPED_TRACE(name);
     world w;
-    w.ollama.on("/v1/chat/completions", local);
+    w.ollama.on("/api/chat", local);
     w.start();
     w.openai.stop();
     auto const answer = w.chat();
@@ -428,6 +428,47 @@ TEST(NotReplayable, EmbeddingsAndFilesNeverGoLocal) {
   EXPECT_EQ(files.status, 503);
   EXPECT_EQ(files.field("x-tideover-error"), "cloud_unavailable");
   EXPECT_TRUE(w.local_generations().empty());
+}
+
+TEST(Compressed, AnErrorStatusIsOneWhateverItsCoding) {
+  world w;
+  w.openai.on("/v1/chat/completions", reply(503, "\x1f\x8b not for reading", {{"Content-Encoding", "gzip"}}));
+  w.start();
+  expect_local(w.chat(), "server_error");
+}
+
+TEST(History, OfALocalTurnDoesNotPoisonTheNextOneAtTheCloud) {
+  // A thinking block without a signature of the cloud's own is answered with 400 there, for ever after.
+  world w;
+  auto thinker = ollama::model{};
+  thinker.capabilities = {"completion", "tools", "thinking"};
+  serve_ollama(w.ollama, {thinker});
+  auto thought = nlohmann::json::parse(ollama::native_chat({.model = "llama3.1:8b"}));
+  thought["message"]["thinking"] = "The moon, of course.";
+  w.ollama.on("/api/chat", reply(200, thought.dump()));
+  w.start();
+  w.anthropic.stop();
+  auto const asks = [](nlohmann::json messages) {
+    return nlohmann::json{{"model", "claude-sonnet-4-5"},
+                          {"max_tokens", 2048},
+                          {"thinking", {{"type", "enabled"}, {"budget_tokens", 1024}}},
+                          {"messages", std::move(messages)}}
+        .dump();
+  };
+  auto messages = nlohmann::json::array({{{"role", "user"}, {"content", "Why tides?"}}});
+  auto const local = post(w.port(), "/v1/messages", asks(messages));
+  ASSERT_EQ(local.status, 200) << local.body;
+  auto const content = json_of(local)["content"];
+  ASSERT_EQ(content.at(0).value("type", ""), "thinking") << local.body;
+
+  w.anthropic.start();
+  messages.push_back({{"role", "assistant"}, {"content", content}});
+  messages.push_back({{"role", "user"}, {"content", "And ebb?"}});
+  expect_cloud(post(w.port(), "/v1/messages", asks(messages)), "anthropic");
+  auto const sent = nlohmann::json::parse(w.anthropic.requests().back().body);
+  EXPECT_EQ(sent["messages"].size(), 3U);
+  ASSERT_EQ(sent["messages"][1]["content"].size(), 1U) << sent.dump();
+  EXPECT_EQ(sent["messages"][1]["content"][0].value("type", ""), "text");
 }
 
 }  // namespace

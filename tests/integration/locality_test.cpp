@@ -278,11 +278,12 @@ TEST(Adaptation, MakesTheBodyFitForOllama) {
   expect_local(answer, "contingency");
   auto const body = nlohmann::json::parse(w.local_generations().at(0).body);
   EXPECT_EQ(body.value("model", ""), "llama3.1:8b");
-  EXPECT_EQ(body.value("max_tokens", 0), 77);
+  EXPECT_EQ(body["options"].value("num_predict", 0), 77);
+  EXPECT_EQ(body.value("truncate", true), false) << "nothing is dropped in silence";
   EXPECT_EQ(body["messages"][0].value("role", ""), "system");
   EXPECT_TRUE(body["messages"][1]["content"].is_string());
   EXPECT_FALSE(body.contains("user"));
-  EXPECT_FALSE(body.contains("reasoning_effort") && body["reasoning_effort"] == "high");
+  EXPECT_FALSE(body.contains("think") && body["think"] != false) << "the model does not think";
 }
 
 }  // namespace

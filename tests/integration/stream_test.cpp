@@ -279,8 +279,8 @@ TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
   for (bool in_order : {true, false}) {
     world w;
     gate door;
-    auto events = ollama::chat_events({.model = "llama3.1:8b", .words = {"a ", "b "}});
-    w.ollama.on("/v1/chat/completions", stream_then(events, 2, [=](served_connection& c) {
+    auto lines = ollama::native_chat_lines({.model = "llama3.1:8b", .words = {"a ", "b "}});
+    w.ollama.on("/api/chat", stream_then(lines, 2, [=](served_connection& c) {
                   c.wait(door);
                   if (in_order)
                     c.end_stream();
@@ -291,8 +291,31 @@ TEST(Stream, OfOllamaThatEndsWithoutItsTerminatorIsACutToo) {
     w.openai.stop();
     auto const got = read_stream(w.port(), dialects()[0], 2, door);
     EXPECT_NE(got.ended, io::ok);
-    ASSERT_EQ(got.events.size(), 3U);
+    ASSERT_GE(got.events.size(), 3U);
+    EXPECT_FALSE(has_terminator(dialects()[0], got.events));
     EXPECT_TRUE(is_error_event(dialects()[0], got.events.back()));
+  }
+}
+
+TEST(Stream, OfOllamasOwnApiShowsThatItWasCut) {
+  // The framing of such a stream ends in order whatever happened: only its last line tells.
+  auto const lines = ollama::native_chat_lines({.model = "llama3.1:8b", .words = {"a ", "b "}});
+  std::string const error = "{\"error\":\"model runner has unexpectedly stopped\"}\n";
+  for (bool const says_why : {true, false}) {
+    world w;
+    auto some = std::vector<std::string>(lines.begin(), lines.end() - 1);
+    if (says_why) some.push_back(error);
+    w.ollama.on("/api/chat", stream(some, {}, "application/x-ndjson"));
+    w.start();
+    auto const answer =
+        post(w.port(), "/api/chat", R"({"model":"llama3.1:8b","messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_FALSE(answer.complete()) << "no clean end";
+    EXPECT_TRUE(answer.body.starts_with(lines[0] + lines[1]));
+    EXPECT_NE(answer.body.find("\"error\":"), std::string::npos) << answer.body;
+    auto const log = w.daemon().wait_for_log("request", 1);
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_EQ(log[0].value("outcome", ""), "cut");
   }
 }
 
@@ -383,7 +406,7 @@ TEST(CallerGone, InMidStreamEndsTheCloudsWork) {
 
 TEST(CallerGone, WhileOllamaIsSilentEndsOllamasWork) {
   world w;
-  w.ollama.on("/v1/chat/completions", silence());
+  w.ollama.on("/api/chat", silence());
   w.start();
   w.openai.stop();
   {

@@ -38,6 +38,7 @@ config::snapshot some_configuration(dice& d) {
                   .reasoning = some_span(d),
                   .idle = some_span(d),
                   .total = some_span(d)};
+    u.retry = {.attempts = static_cast<unsigned>(d.below(3)), .max_wait = some_span(d)};
     s.upstreams.push_back(std::move(u));
   }
   if (d.once_in(2)) s.models.push_back({"embedder", "embedder"});
@@ -75,6 +76,9 @@ std::string live_through_one(std::uint64_t seed) {
   plan.local_by_policy = workflow.policy == policy_kind::local_only || workflow.policy == policy_kind::local_first;
   plan.streaming = d.once_in(2);
   plan.wants_reasoning = d.once_in(4);
+  plan.repeats = d.once_in(5);
+  if (d.once_in(3)) plan.hedge_after = some_span(d);
+  plan.may_continue = d.once_in(3);
   some_health health;
   for (std::uint16_t i = 0; i < configuration.upstreams.size(); ++i)
     if (d.once_in(5)) health.refused.insert(i);
@@ -82,7 +86,9 @@ std::string live_through_one(std::uint64_t seed) {
   failover machine(plan, configuration);
   std::set<std::uint16_t> asked;
   bool committed = false, left = false, local_served = false;
-  unsigned steps = 0;
+  unsigned steps = 0, retries = 0;
+  bool granted = false;
+  std::optional<std::uint16_t> again;  // may be named once more
   std::ostringstream broken;
   auto const promise = [&](bool kept, const char* what) {
     if (!kept && broken.str().empty()) broken << "step " << steps << ": " << what;
@@ -93,12 +99,27 @@ std::string live_through_one(std::uint64_t seed) {
     if (!broken.str().empty()) return broken.str();
     auto const what = machine.next(now, &health);
     if (d.once_in(3)) promise(machine.next(now, &health) == what, "asking twice changes nothing");
+    if (what == step::pause) {
+      promise(machine.pause_until() > now && machine.pause_until() < plan.deadline,
+              "a pause ends, before the deadline");
+      now = machine.pause_until();
+      if (d.once_in(8)) health.refused.insert(*again);
+      if (d.once_in(8)) {
+        machine.client_gone();
+        left = true;
+      }
+      continue;
+    }
     if (what != step::attempt) break;
 
     auto const upstream = machine.upstream();
     const auto& limits = machine.limits();
     bool const is_cloud = configuration.upstreams.at(upstream).tier == tier::cloud;
-    promise(asked.insert(upstream).second, "nobody is asked twice");
+    bool const first_time = asked.insert(upstream).second;
+    promise(first_time || again == upstream,
+            "nobody is asked twice but for a granted retry, or named twice but for a hedge");
+    again.reset();
+    if (std::exchange(granted, false) && !first_time) ++retries;
     promise(!(is_cloud && plan.in_contingency), "no cloud in contingency");
     promise(!(is_cloud && workflow.policy == policy_kind::local_only), "no cloud for local_only");
     promise(is_cloud || workflow.policy != policy_kind::cloud_only, "no local tier for cloud_only");
@@ -107,11 +128,38 @@ std::string live_through_one(std::uint64_t seed) {
     promise(limits.total <= plan.deadline && limits.total > now, "a leg ends after now and by the deadline");
     promise(limits.connect <= limits.total && limits.first_content <= limits.total, "no limit beyond the leg's");
     promise(limits.connect > now && limits.first_content > now && limits.idle > 0s, "every limit leaves some time");
-    promise(asked.size() == machine.attempts(), "attempts are counted");
+    promise(asked.size() + retries == machine.attempts(), "attempts are counted");
     promise(asked.size() <= plan.candidates.size, "not more attempts than candidates");
     promise(plan.replayable || upstream == plan.candidates.index[0], "what may not be replayed is asked of the first");
 
     now += std::chrono::milliseconds(d.below(60'000));
+    if (auto const at = machine.hedge_at(); at && d.once_in(2)) {
+      promise(is_cloud && plan.hedge_after && plan.replayable, "a hedge stands beside a cloud that may be replaced");
+      now = std::max(now, *at);
+      if (auto const second = machine.begin_hedge(now, &health)) {
+        promise(configuration.upstreams[second->upstream].tier == tier::local, "a hedge is local");
+        promise(asked.insert(second->upstream).second, "a hedge asks somebody new");
+        promise(!health.refused.contains(second->upstream), "no hedge whom health refuses");
+        promise(second->limits.total <= plan.deadline, "a hedge ends by the deadline");
+        auto const fate = d.below(4);
+        if (fate == 0) {
+          machine.hedge_won();
+          promise(machine.upstream() == second->upstream && machine.cloud_failure().has_value(), "the hedge won");
+          machine.committed();
+          committed = local_served = true;
+          continue;
+        }
+        if (fate == 1) machine.hedge_failed(because(reason::connect, phase::connect));
+        if (fate == 2) {
+          machine.failed(because(reason::server_error, phase::read_body), now);
+          promise(machine.next(now, &health) == step::attempt && machine.upstream() == second->upstream,
+                  "the hedge takes the place of who failed");
+          machine.failed(because(reason::connect, phase::connect), now);
+          continue;
+        }
+        if (fate == 3) again = second->upstream;  // it will be named when the cloud fails
+      }
+    }
     if (d.once_in(12)) {
       machine.client_gone();
       left = true;
@@ -122,11 +170,30 @@ std::string live_through_one(std::uint64_t seed) {
       machine.committed();
       committed = true;
       local_served = !is_cloud;
+      if (d.once_in(2)) {
+        auto const next = machine.take_over(because(reason::cut, phase::relay_body), now, &health);
+        promise(!next || (is_cloud && plan.may_continue && now < plan.deadline), "only a cloud's stream is taken over");
+        if (next) {
+          promise(configuration.upstreams[next->upstream].tier == tier::local, "by the local tier");
+          promise(asked.insert(next->upstream).second, "by somebody new");
+          local_served = true;
+        }
+      }
       if (d.once_in(3)) machine.failed(because(reason::cut, phase::relay_body), now);
       if (d.once_in(3)) machine.client_gone();
       continue;
     }
-    machine.failed(because(static_cast<reason>(d.below(reason_count)), d.pick(phases)), now);
+    auto problem = because(static_cast<reason>(d.below(reason_count)), d.pick(phases));
+    if (d.once_in(3)) problem.retry_after = some_span(d);
+    if (auto const at = machine.retry_at(problem, now, 0.5); at && d.once_in(2)) {
+      promise(is_cloud && !plan.repeats && plan.replayable, "only a cloud is asked again");
+      promise(problem.why != reason::timeout && problem.why != reason::connect_timeout, "silence is not asked twice");
+      granted = true;
+      again = upstream;
+      machine.retry(problem, *at);
+      continue;
+    }
+    machine.failed(problem, now);
     promise(!is_cloud || machine.cloud_failure().has_value(), "a failed cloud has its reason");
   }
 

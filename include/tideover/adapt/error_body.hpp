@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,7 +46,8 @@ dialect error_dialect(endpoint what, bool caller_speaks_anthropic);
 std::string write_error_body(dialect in, const own_error& error, std::string_view request_id);
 
 /// The event that ends a stream visibly, in the form whose SDKs raise, without a terminator. Streams of Ollama's own
-/// API are lines of JSON, so theirs is such a line.
-std::string write_error_event(endpoint what, dialect in, const own_error& error, std::string_view request_id);
+/// API are lines of JSON, so theirs is such a line. `sequence_number` is of Responses events, where it is known.
+std::string write_error_event(endpoint what, dialect in, const own_error& error, std::string_view request_id,
+                              std::int64_t sequence_number = 0);
 
 }  // namespace tideover::adapt

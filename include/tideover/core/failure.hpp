@@ -53,6 +53,19 @@ enum class phase : std::uint8_t {
 };
 std::string_view token(phase at);
 
+/// Which limit ended a wait, by its name in the configuration.
+enum class timer : std::uint8_t {
+  none,           // no limit did
+  connect,        // name, TCP and TLS
+  first_content,  // a stream's first usable content
+  response,       // a complete answer
+  reasoning,      // either, for requests that ask for reasoning
+  idle,           // silence within an answer that has begun
+  total,          // one attempt
+  deadline,       // the whole exchange, of its workflow
+};
+std::string_view token(timer which);
+
 /// One attempt's failure. `detail` is for logs and error texts and never holds prompts, answers or credentials.
 struct failure {
   reason why{};

@@ -23,6 +23,7 @@ namespace tideover::proxy {
 enum class attempt_end : std::uint8_t {
   done,         // the step's purpose is reached
   failed,       // the upstream failed: see problem()
+  late,         // wait_for_more: time is up, and nothing has changed
   client_gone,  // the caller left; nobody's failure
   stopped,      // the worker is being shut down
 };
@@ -74,8 +75,11 @@ class attempt {
   piece next_payload();
   bool complete() const { return complete_; }
 
-  /// Waits until the upstream has more, the caller left, or `by`. `failed` with `late` when time is up.
-  net::task<attempt_end> wait_for_more(time_point by, phase at);
+  /// Waits until the upstream has more, the caller left, or `by`: then it is `late`, and what follows is the caller's.
+  net::task<attempt_end> wait_for_more(time_point by);
+
+  /// Forgets the answer (settle() first), so that open() can ask once more.
+  void start_over();
 
   /// The connection back to the pool when the answer is complete and nothing is odd, else closed. Called at most once.
   void settle();
@@ -84,6 +88,7 @@ class attempt {
   duration waited() const { return waited_; }  // for the upstream, in all waits
 
  private:
+  net::task<attempt_end> wait(time_point by, phase at);  // `failed` with reason timeout when time is up
   attempt_end fail(reason why, phase at, std::string detail, int status = 0);
   net::task<attempt_end> connect(time_point by, bool fresh);
   net::task<attempt_end> send(const outgoing_request& what, time_point by);

@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/chat/splice.hpp"
 #include "tideover/adapt/error_body.hpp"
 #include "tideover/adapt/framing.hpp"
 #include "tideover/adapt/header_rules.hpp"
 #include "tideover/adapt/request_scan.hpp"
-#include "tideover/adapt/sse.hpp"
-#include "tideover/adapt/stream_inspector.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/net/task.hpp"
 #include "tideover/policy/failover.hpp"
@@ -23,6 +23,7 @@
 #include "tideover/proxy/caller.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/leg.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::proxy {
@@ -62,39 +63,72 @@ class exchange {
   net::task<attempt_end> say_continue();
   void note_request();
 
-  // Asking upstreams (exchange.cpp).
+  // Asking upstreams, one after the other (exchange.cpp).
   net::task<void> ask_candidates();
+  policy::exchange_plan plan() const;
   policy::failover::step next_step();
-  net::task<void> ask(std::uint16_t upstream);
-  net::task<void> judge_and_commit(attempt& a, std::uint16_t upstream);
-  net::task<void> take_stream(attempt& a, std::uint16_t upstream);
-  void attempt_failed(std::uint16_t upstream, failure what);
-  void tell_health_of_passed_on(const response_head& head, std::uint16_t upstream);
-  void keep_cloud_error(const attempt& a, std::uint16_t upstream);
-  outgoing_request outgoing(std::uint16_t upstream) const;
+  std::unique_ptr<leg> begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits);
+  net::task<bool> pause();
+  void leg_failed(leg& l);
+  void note_failover();
   bool settled(attempt_end step);
 
+  // One leg up to the point where its answer may be committed (exchange_judge.cpp).
+  net::task<attempt_end> try_leg(leg& l);
+  net::task<attempt_end> ask(leg& l);
+  net::task<attempt_end> judge(leg& l);
+  net::task<attempt_end> hold_stream(leg& l);
+  std::optional<failure> status_failure(const leg& l, std::string_view body) const;
+  attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
+  std::string timer_text(const leg& l, timer which) const;
+  void name_timer(leg& l, timer which) const;
+  void keep_cloud_error(const attempt& a, std::uint16_t upstream);
+  outgoing_request outgoing(std::uint16_t upstream) const;
+
+  // A leg with company: a hedge beside it, keep-alives for whoever waits (exchange_company.cpp).
+  bool needs_company(const leg& l) const;
+  net::task<attempt_end> accompany(std::unique_ptr<leg>& first);
+  std::unique_ptr<leg> begin_hedge();
+  bool keep_caller_awake(const leg& l);
+
   // The local tier (exchange_local.cpp).
-  net::task<bool> prepare_local();
+  net::task<attempt_end> prepare_local(leg& l);
+  attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
+  net::task<attempt_end> judge_local(leg& l);
+  attempt_end judge_local_error(leg& l);
+  attempt_end tool_call_missing(leg& l);
+  bool continues_prefill() const;
+  int local_fault_status() const;
+  std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();
+  attempt_end local_refusal(leg& l, adapt::own_error why);
 
   // Requests whose bodies are not kept (exchange_stream_through.cpp).
   net::task<void> stream_through();
   net::task<attempt_end> pump_body(attempt& a);
 
-  // Committed: bytes flow to the caller (relay.cpp).
-  net::task<void> send_whole(attempt& a, std::uint16_t upstream);
-  net::task<void> relay_raw(attempt& a, std::uint16_t upstream);
-  net::task<void> relay_stream(attempt& a, std::uint16_t upstream, adapt::stream_inspector& inspector,
-                               adapt::sse_boundary& boundary, byte_buffer& held);
+  // Committed: bytes flow to the caller (relay.cpp, relay_stream.cpp).
+  net::task<void> deliver();
+  net::task<void> send_whole(leg& l);
+  net::task<void> relay_raw(leg& l);
+  bool streams_lines(const leg& l) const;
+  net::task<void> relay_stream();
+  bool begin_stream(leg& l);
+  bool send_held(leg& l, std::string_view head);
+  net::task<std::optional<failure>> relay_events(leg& l);
+  void note_relayed(const leg& l, std::string_view events, bool parts);
+  std::size_t before_error(std::string_view events) const;
+  bool may_be_continued(const leg& l) const;
+  net::task<bool> continue_locally(failure cut);
+  void tell_health_of_passed_on(leg& l);
   bool send_piece(std::string_view head, std::string_view bytes, std::string_view end = {});
-  void begin_answer(std::string& text, const attempt& a, std::uint16_t upstream, adapt::body_kind body,
-                    std::uint64_t length);
+  void begin_answer(std::string& text, const leg& l, adapt::body_kind body, std::uint64_t length);
   void commit();
   void forget_request();
   net::task<bool> flush_to_caller();
-  net::task<void> end_cut(std::uint16_t upstream, const failure& what, bool say_so);
+  net::task<void> end_cut(leg& l, const failure& what, bool say_so);
+  net::task<void> send_error_event(const adapt::own_error& error);
   outcome served() const;
 
   // Tideover's own answers (local_reply.cpp).
@@ -103,6 +137,7 @@ class exchange {
                              std::string_view extra_lines = {});
   net::task<void> reply_final();
   net::task<void> reply_kept_cloud_error();
+  net::task<bool> send_own(std::string_view head, std::string_view body);
   adapt::own_error final_error() const;
   adapt::answer_marks marks(tier who, std::string_view upstream, std::string_view model) const;
   bool may_keep_alive() const;
@@ -120,6 +155,7 @@ class exchange {
   time_point started_;
   bool finished_ = false;
   bool head_sent_ = false;
+  bool early_head_ = false;  // a stream's head went out to keep the caller awake, before anybody had answered
   after_exchange then_ = after_exchange::keep;
 
   // The pristine request: head and body in one block, which is also the replay buffer.
@@ -129,6 +165,7 @@ class exchange {
   std::string early_body_;    // raw body bytes that came with the head, for chunked and streamed bodies
   byte_buffer chunked_body_;  // bodies without a known length
   std::string_view body_;
+  std::string cloud_body_;  // without what a local model left in it; empty: nothing is, the cloud gets the body itself
   std::optional<adapt::own_error> body_problem_;
   unsigned client_version_ = 11;
   bool is_head_ = false;
@@ -137,9 +174,15 @@ class exchange {
   bool body_unread_ = false;
 
   std::optional<policy::failover> machine_;
-  health_table::admission asked_;        // of the attempt that is under way
+  health_table::admission asked_;        // of the attempt that begins
+  std::unique_ptr<leg> serving_;         // whose answer the caller gets
   std::optional<duration> refused_for_;  // how long health keeps the cloud from us
-  std::string replay_body_;              // for the local tier
+  // For the local tier.
+  std::unique_ptr<adapt::chat::request> asked_for_;      // in the words that all dialects share
+  adapt::chat::rendered replay_;                         // in the local server's
+  bool insist_on_call_ = false;                          // the model did not call the tool it had to
+  std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
+  bool splice_used_ = false;
   std::string local_model_;
   std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
   adapt::written_framing written_;

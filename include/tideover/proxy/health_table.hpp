@@ -8,12 +8,14 @@
 #include <optional>
 #include <random>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/core/keyed_hash.hpp"
 #include "tideover/policy/endpoint_health.hpp"
+#include "tideover/policy/retry_budget.hpp"
 
 namespace tideover::proxy {
 
@@ -28,8 +30,8 @@ class health_table {
    public:
     admission() = default;
     ~admission() { abandon(); }
-    admission(const admission&) = delete;
-    admission& operator=(const admission&) = delete;
+    admission(admission&& other) noexcept : table_(std::exchange(other.table_, nullptr)), permit_(other.permit_) {}
+    admission& operator=(admission&&) = delete;
 
     void committed();         // usable content came; the end is still to be told
     void succeeded();         // a complete answer
@@ -50,6 +52,9 @@ class health_table {
   /// Asking is taking: between two steps another worker could have taken the one place of half-open.
   std::optional<refusal> admit(std::uint16_t upstream, std::uint64_t credential, std::string_view model,
                                admission& into);
+
+  /// Grants one retry within the upstream's budget, or not.
+  bool grant_retry(std::uint16_t upstream);
 
   /// Tells keys apart without keeping them: of the configured key where there is one, else of the caller's own.
   std::uint64_t fingerprint(std::uint16_t upstream, const request_head& caller) const;
@@ -73,6 +78,7 @@ class health_table {
   mutable std::mutex mutex_;
   policy::endpoint_health health_;
   std::mt19937_64 random_;
+  std::vector<policy::retry_budget> retries_;
   // Not changed after start:
   std::vector<bool> followed_;
   hash_key key_;

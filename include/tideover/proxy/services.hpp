@@ -5,7 +5,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tideover/adapt/framing.hpp"
@@ -26,6 +28,8 @@ class local_knowledge {
   virtual ~local_knowledge() = default;
   /// Never null; `known` is false until the local server answered once.
   virtual std::shared_ptr<const policy::local_catalog> current() const = 0;
+  /// Does this model go on with an answer that was begun elsewhere? Nothing: nobody has tried yet.
+  virtual std::optional<bool> continues_prefill(std::string_view) const { return std::nullopt; }
   /// Asks the local server now; `done` runs on some thread when that is over, however it went.
   virtual void refresh(std::function<void()> done) = 0;
 };

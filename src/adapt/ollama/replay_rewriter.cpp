@@ -5,20 +5,6 @@
 #include "tideover/core/http_message.hpp"
 
 namespace tideover::adapt::ollama {
-namespace {
-
-const json null_value;
-
-/// A caller's key is free text; only what looks like a field's name is repeated in logs.
-std::string printable_name(std::string_view key) {
-  bool const plain = !key.empty() && key.size() <= 48 && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
-  return plain ? std::string(key) : std::string("a field with an unusual name");
-}
-
-}  // namespace
-
 const json& rewriter::get(std::string_view key) const { return member(in, key); }
 
 void rewriter::keep(std::initializer_list<std::string_view> keys) {
@@ -46,24 +32,6 @@ std::variant<replay_body, replay_refusal> rewriter::finish() {
     if (!value.is_null() && std::find(handled_.begin(), handled_.end(), key) == handled_.end())
       note("dropped " + printable_name(key));
   return replay_body{out.dump(-1, ' ', false, json::error_handler_t::replace), std::move(notes_)};
-}
-
-std::string_view text_of(const json& value) {
-  auto const* const text = value.get_ptr<const json::string_t*>();
-  return text ? std::string_view(*text) : std::string_view{};
-}
-
-const json& member(const json& object, std::string_view key) {
-  if (!object.is_object()) return null_value;
-  auto const found = object.find(key);
-  return found == object.end() ? null_value : *found;
-}
-
-std::string_view member_text(const json& object, std::string_view key) { return text_of(member(object, key)); }
-
-void append_part(std::string& text, std::string_view part, std::string_view between) {
-  if (!text.empty() && !part.empty()) text += between;
-  text += part;
 }
 
 std::string fit_arguments(rewriter& to, const json& arguments) {

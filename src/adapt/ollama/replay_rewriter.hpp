@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../chat/document.hpp"
 #include "tideover/adapt/ollama/replay_body.hpp"
 
 namespace tideover::adapt::ollama {
@@ -50,14 +51,6 @@ class rewriter {
   std::vector<std::string_view> handled_;
   std::optional<replay_refusal> refusal_;
 };
-
-/// "" for anything but a string.
-std::string_view text_of(const json& value);
-const json& member(const json& object, std::string_view key);  // null when absent or not an object
-std::string_view member_text(const json& object, std::string_view key);
-
-/// Appends with a line between: parts that were separate stay separate words.
-void append_part(std::string& text, std::string_view part, std::string_view between = "\n");
 
 /// A model's tool-call arguments as a JSON object's text, which is all that the local server parses: "" and null become
 /// "{}", text that is no object is wrapped so that the turn survives.

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace tideover::proxy::test {
 
@@ -18,6 +19,31 @@ inline const std::string stream_body =
     "reason\":null}]}\n\n"
     "data: {\"id\":\"1\",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
     "data: [DONE]\n\n";
+
+/// The same said by an Ollama on its own route, whole and as lines.
+inline const std::string local_whole =
+    R"({"model":"llama3.1:8b","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"local"},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":1})";
+inline const std::string local_lines =
+    R"({"model":"llama3.1:8b","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"lo"},"done":false})"
+    "\n"
+    R"({"model":"llama3.1:8b","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"cal"},"done":false})"
+    "\n"
+    R"({"model":"llama3.1:8b","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":2})"
+    "\n";
+
+/// The text of a chat answer, whole or streamed; "(cut)" behind it where a stream has no terminator.
+inline std::string text_of_chat(const std::string& payload) {
+  std::string text;
+  constexpr std::string_view key = "\"content\":\"";
+  for (auto at = payload.find(key); at != std::string::npos; at = payload.find(key, at)) {
+    at += key.size();
+    auto const end = payload.find('"', at);
+    text += payload.substr(at, end - at);
+    at = end;
+  }
+  bool const stream = payload.find("data: ") != std::string::npos;
+  return stream && !payload.ends_with("data: [DONE]\n\n") ? text + "(cut)" : text;
+}
 
 inline std::string chunk(const std::string& bytes) {
   char size[20];
@@ -35,6 +61,11 @@ inline std::string chunked(const std::string& body, std::size_t size, const char
   std::string out = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) + "\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (std::size_t i = 0; i < body.size(); i += size) out += chunk(body.substr(i, size));
   return out + "0\r\n\r\n";
+}
+
+/// A local server's answer to chat_request(stream).
+inline std::string local_answer(bool stream) {
+  return stream ? chunked(local_lines, 100000, "application/x-ndjson") : with_length(local_whole);
 }
 
 /// The payload of what the caller heard: head removed, chunks joined. Empty when the framing is broken.

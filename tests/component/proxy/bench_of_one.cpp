@@ -22,13 +22,12 @@ std::shared_ptr<const policy::local_catalog> one_local_model::current() const {
 
 namespace {
 
-config::snapshot_ptr two_upstreams(const config::breaker& breaker) {
+config::snapshot_ptr two_upstreams(const std::function<void(config::snapshot&)>& change) {
   auto made = std::make_shared<config::snapshot>();
   config::upstream cloud;
   cloud.name = "openai";
   cloud.title = "OpenAI";
   cloud.urls.push_back({false, "192.0.2.1", 80, {}});  // never dialled: connections come from the pool
-  cloud.breaker = breaker;
   config::upstream local;
   local.name = "ollama";
   local.title = "Ollama";
@@ -39,13 +38,17 @@ config::snapshot_ptr two_upstreams(const config::breaker& breaker) {
   config::workflow usual;
   usual.name = "default";
   made->workflows.emplace("default", usual);
+  change(*made);
   return made;
 }
 
 }  // namespace
 
 bench_of_one::bench_of_one(const config::breaker& breaker)
-    : configuration_(two_upstreams(breaker)), health_(*configuration_) {
+    : bench_of_one([&](config::snapshot& made) { made.upstreams[cloud].breaker = breaker; }) {}
+
+bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
+    : configuration_(two_upstreams(change)), health_(*configuration_) {
   shared_.configuration = configuration_;
   for (const auto& u : configuration_->upstreams) {
     upstream_route route;
@@ -89,6 +92,12 @@ int bench_of_one::connect(std::size_t upstream) {
 void bench_of_one::run() {
   while (worker_->reactions().poll() != 0) {
   }
+}
+
+void bench_of_one::let_pass(duration span) {
+  run();
+  worker_->reactions().sweep(clock::now() + span);
+  run();
 }
 
 void bench_of_one::say(int fd, std::string_view bytes) {

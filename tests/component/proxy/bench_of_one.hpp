@@ -2,6 +2,7 @@
 // test says so. Not a network: no listener, no names, no clock.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,12 +39,17 @@ class bench_of_one {
   static constexpr std::size_t local = 1;
 
   explicit bench_of_one(const config::breaker& breaker = {});
+  /// Another configuration than the usual one: `change` gets it before anything starts.
+  explicit bench_of_one(const std::function<void(config::snapshot&)>& change);
   ~bench_of_one();
 
   /// Puts a connected descriptor into the pool of an upstream; returns the test's end.
   int connect(std::size_t upstream);
   /// Lets the worker do what it can until nothing moves any more.
   void run();
+
+  /// Every wait whose limit falls into this span from now on ends, as far as limits are known now.
+  void let_pass(duration span);
 
   /// Ends everything that waits, as a worker does that is stopped.
   void stop() { worker_->reactions().cancel_everything(); }

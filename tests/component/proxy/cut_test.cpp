@@ -8,9 +8,6 @@
 namespace tideover::proxy::test {
 namespace {
 
-const std::string local_body =
-    R"({"id":"chatcmpl-2","object":"chat.completion","model":"llama3.1:8b","choices":[{"index":0,"message":{"role":"assistant","content":"local"},"finish_reason":"stop"}]})";
-
 /// The last event of the role chunk: nothing usable has been said before it.
 std::size_t first_usable_byte(const std::string& wire) { return wire.find("H\xc3\xa9"); }
 
@@ -26,9 +23,9 @@ TEST(Cut, AWholeAnswerThatEndsEarlyIsNeverSeenByTheCaller) {
       auto const asked = bench.hear(local);
       ASSERT_NE(asked.find("\"model\":\"llama3.1:8b\""), std::string::npos) << "cut after " << at << ": " << asked;
       ASSERT_EQ(asked.find("canary"), std::string::npos) << "the caller's key went to the local tier";
-      bench.say(local, with_length(local_body));
+      bench.say(local, local_answer(false));
       auto const heard = bench.hear(bench.caller());
-      ASSERT_EQ(payload(heard), local_body);
+      ASSERT_EQ(text_of_chat(payload(heard)), "local");
       ASSERT_NE(heard.find("X-Tideover-Failover: malformed"), std::string::npos) << heard;
       ASSERT_EQ(bench.reported().failovers, std::vector<std::string>{"openai>ollama:malformed"});
       ASSERT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
@@ -52,8 +49,8 @@ TEST(Cut, AStreamThatEndsEarlyFailsOverBeforeContentAndShowsTheCutAfterIt) {
     if (at <= first_usable_byte(wire)) {
       ASSERT_FALSE(committed) << at;
       ASSERT_NE(asked.find("\"stream\":true"), std::string::npos) << at;
-      bench.say(local, chunked(stream_body, 33, "text/event-stream"));
-      ASSERT_EQ(payload(bench.hear(bench.caller())), stream_body) << at;
+      bench.say(local, chunked(local_lines, 33, "application/x-ndjson"));
+      ASSERT_EQ(text_of_chat(payload(bench.hear(bench.caller()))), "local") << at;
       ASSERT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
       continue;
     }

@@ -11,7 +11,11 @@ export function think(meant) {
   const told = meant.turns.filter((turn) => turn.role === "system").map((turn) => turn.text).join(" ");
   const asked = meant.turns.filter((turn) => turn.role === "user").at(-1)?.text ?? "";
   const said = { thinking: meant.thinks ? thoughts : "", text: "", call: undefined, finish: "stop" };
-  if (last.role === "tool") {
+  if (last.role === "assistant") {
+    // It goes on with what was begun, as if those words had been its own.
+    const whole = answerOf("cloud", asked, told);
+    said.text = whole.startsWith(last.text) ? whole.slice(last.text.length) : answerOf("local", asked, told);
+  } else if (last.role === "tool") {
     const call = meant.turns.flatMap((turn) => turn.calls).find((one) => one.id === last.answers);
     said.text = call ? `${call.name}(${JSON.stringify(call.input)}) gave ${last.text}` : `somebody said ${last.text}`;
   } else if (meant.tools.length > 0) {

@@ -22,7 +22,7 @@ export const hasty = "{connect: 10s, first_content: 500ms, response: 500ms, idle
 // Never opens: these tests ask what an SDK makes of one failure, again and again.
 const neverOpens = "{failures_to_open: 1000000, failure_ratio: 1, min_requests: 1000000}";
 
-function configuration(cloud, ollama, { timeouts = patient, more = "" }) {
+function configuration(cloud, ollama, { timeouts = patient, prefill = "auto", more = "" }) {
   const cloudly = (dialect) =>
     `{tier: cloud, dialect: ${dialect}, url: "${cloud.url}", tls: {ca_file: "${trusted.file}"}, timeouts: ${timeouts}, breaker: ${neverOpens}}`;
   return `
@@ -34,7 +34,7 @@ upstreams:
   ollama: {tier: local, dialect: ollama, url: "${ollama.url}", timeouts: {connect: 5s, first_content: 30s, response: 30s, idle: 30s}}
 models:
   - {cloud: "o3*", local: "${thinkingModel}"}
-  - {cloud: "*", local: "${localModel}"}
+  - {cloud: "*", local: "${localModel}", prefill: "${prefill}"}
 ${more}
 `;
 }
@@ -44,8 +44,8 @@ export class World {
 
   static async start({ cloud = {}, ollama = {}, environment, ...settings } = {}) {
     const world = new World();
+    world.ollama = await ScriptedOllama.start(ollama); // first: a cloud that refuses gives its port back at once
     world.cloud = await ScriptedCloud.start(cloud);
-    world.ollama = await ScriptedOllama.start(ollama);
     try {
       world.daemon = await Daemon.start({ yaml: configuration(world.cloud, world.ollama, settings), environment });
     } catch (problem) {

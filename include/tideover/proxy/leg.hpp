@@ -1,0 +1,63 @@
+// One candidate's side of an exchange: the attempt, its permit, and what is known of its answer before the commit.
+// Not a judge: proxy/exchange fills it in. On the heap, because idle connections have none and a hedge is a second one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tideover/adapt/sse.hpp"
+#include "tideover/adapt/stream_inspector.hpp"
+#include "tideover/core/failure.hpp"
+#include "tideover/policy/failover.hpp"
+#include "tideover/proxy/attempt.hpp"
+#include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/translation.hpp"
+
+namespace tideover::proxy {
+
+/// How an answer goes to the caller.
+enum class answer_form : std::uint8_t {
+  whole,   // read to its end before the commit
+  stream,  // events, looked at on their way
+  raw,     // bytes as they come: what they mean is not looked at
+};
+
+/// A stream that is held back until the commit, and followed after it.
+struct followed_stream {
+  followed_stream(endpoint what, dialect from, memory_budget& memory) : inspector(what, from), held(memory) {}
+
+  adapt::stream_inspector inspector;
+  adapt::sse_boundary boundary;
+  byte_buffer held;           // not yet with the caller
+  std::size_t inspected = 0;  // of `held`
+};
+
+struct leg {
+  leg(worker& home, net::stream& caller, std::uint16_t candidate, const policy::attempt_limits& within,
+      health_table::admission&& may)
+      : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate) {}
+
+  std::uint16_t upstream;
+  policy::attempt_limits limits;
+  health_table::admission permit;  // told exactly once how it ended; gone without a word: it told nothing
+  attempt call;
+  answer_form form = answer_form::whole;
+  std::optional<followed_stream> stream;
+  std::string model;  // as the answer names it
+  failure problem;    // when it failed
+
+  // A local server that is asked in its own words.
+  bool translated = false;
+  std::unique_ptr<translation> into;  // of a stream
+  std::string whole_text;             // of a whole answer, in the caller's dialect
+
+  /// The next bytes for the caller, as attempt::next_payload, in the caller's dialect.
+  attempt::piece next();
+  std::string_view body() const { return translated ? std::string_view(whole_text) : call.body(); }
+};
+
+}  // namespace tideover::proxy

@@ -1,0 +1,327 @@
+// One leg up to the point where its answer may be committed: asked, read as far as it takes, and judged.
+#include <algorithm>
+#include <chrono>
+
+#include "tideover/adapt/answer_judge.hpp"
+#include "tideover/adapt/token_estimate.hpp"
+#include "tideover/config/values.hpp"
+#include "tideover/policy/classify.hpp"
+#include "tideover/proxy/exchange.hpp"
+
+namespace tideover::proxy {
+
+namespace {
+
+constexpr std::size_t hold_limit_bytes = 64u << 10;  // of a stream that has said nothing usable (contract §5)
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+bool is_event_stream(std::string_view content_type) {
+  constexpr std::string_view wanted = "text/event-stream";
+  return content_type.size() >= wanted.size() && iequals(content_type.substr(0, wanted.size()), wanted);
+}
+
+bool is_encoded(const response_head& head) {
+  auto const coding = head.fields.value_of(field_id::content_encoding);
+  return !coding.empty() && !iequals(coding, "identity");
+}
+
+/// Would the caller understand this coding? Compared as a token of its Accept-Encoding; absent means no.
+bool caller_accepts(const request_head& head, std::string_view coding) {
+  auto accepted = head.fields.value_of(field_id::accept_encoding);
+  while (!accepted.empty()) {
+    auto const comma = accepted.find(',');
+    auto token = accepted.substr(0, comma);
+    accepted.remove_prefix(comma == std::string_view::npos ? accepted.size() : comma + 1);
+    bool const refused = token.find(";q=0") != std::string_view::npos && token.find(";q=0.") == std::string_view::npos;
+    token = token.substr(0, token.find(';'));
+    while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+    while (!token.empty() && token.back() == ' ') token.remove_suffix(1);
+    if (!refused && (token == "*" || iequals(token, coding))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+outgoing_request exchange::outgoing(std::uint16_t upstream) const {
+  const auto& settings = upstream_settings(upstream);
+  const auto& way = home_.shared().upstreams[upstream];
+  bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
+  outgoing_request out;
+  out.original = &head_;
+  out.head.method = head_.method;
+  out.head.target = rewritten ? std::string_view(replay_.path) : route_.path_and_query;
+  out.head.authority = way.authority;
+  out.head.tier = settings.tier;
+  out.head.dialect = settings.dialect;
+  if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
+  if (rewritten)
+    out.body = replay_.body;
+  else if (settings.tier == tier::cloud && !cloud_body_.empty())
+    out.body = cloud_body_;
+  else
+    out.body = body_;
+  bool const without_body = framing_.body == adapt::body_kind::none;
+  out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
+  out.head.length = out.body.size();
+  out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
+  out.head.body_rewritten = out.body.data() != body_.data();
+  out.may_repeat = true;  // the body is held
+  return out;
+}
+
+attempt_end exchange::failed(leg& l, reason why, phase at, std::string detail) const {
+  l.problem = {};
+  l.problem.why = why;
+  l.problem.at = at;
+  l.problem.status = static_cast<int>(l.call.head().status);
+  l.problem.detail = std::move(detail);
+  return attempt_end::failed;
+}
+
+/// A limit as the configuration has it: `first_content (30s)`.
+std::string exchange::timer_text(const leg& l, timer which) const {
+  const auto& t = upstream_settings(l.upstream).timeouts;
+  duration span{};
+  switch (which) {
+    case timer::none: return {};
+    case timer::connect: span = t.connect; break;
+    case timer::first_content: span = t.first_content; break;
+    case timer::response: span = t.response; break;
+    case timer::reasoning: span = t.reasoning; break;
+    case timer::idle: span = t.idle; break;
+    case timer::total: span = t.total; break;
+    case timer::deadline: span = route_.workflow->deadline; break;
+  }
+  return std::string(token(which)) + " (" + config::duration_text(span) + ")";
+}
+
+/// Says which limit it was that a leg ran into.
+void exchange::name_timer(leg& l, timer which) const {
+  auto& what = l.problem;
+  if (what.why != reason::timeout && what.why != reason::connect_timeout) return;
+  what.detail = timer_text(l, which) + (what.detail.empty() ? "" : ": " + what.detail);
+}
+
+std::optional<failure> exchange::status_failure(const leg& l, std::string_view body) const {
+  const auto& settings = upstream_settings(l.upstream);
+  return policy::classify_status(l.call.head(), body, settings.dialect, {settings.credential.has_value()},
+                                 unix_seconds());
+}
+
+net::task<attempt_end> exchange::try_leg(leg& l) {
+  auto step = co_await ask(l);
+  // A local model that did not call the tool it had to is asked once more, in plainer words.
+  if (step == attempt_end::failed && replay_.must_call && l.translated && l.problem.why == reason::empty &&
+      !insist_on_call_) {
+    insist_on_call_ = true;
+    l.call.start_over();
+    l.stream.reset();
+    l.into.reset();
+    local_error_.reset();
+    step = co_await ask(l);
+  }
+  co_return step;
+}
+
+net::task<attempt_end> exchange::ask(leg& l) {
+  if (upstream_settings(l.upstream).tier == tier::local) {
+    auto const ready = co_await prepare_local(l);
+    if (ready != attempt_end::done) co_return ready;
+  }
+  // The base path of an upstream's URL stands before every target.
+  auto out = outgoing(l.upstream);
+  std::string target;
+  if (const auto& base = home_.shared().upstreams[l.upstream].base_path; !base.empty()) {
+    target = base;
+    target += out.head.target;
+    out.head.target = target;
+  }
+  auto step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  if (step == attempt_end::failed) {
+    l.problem = l.call.problem();
+    name_timer(l, l.problem.at <= phase::tls_handshake ? l.limits.connect_timer : l.limits.first_content_timer);
+  }
+  if (step != attempt_end::done) co_return step;
+  if (l.translated)
+    step = co_await judge_local(l);
+  else
+    step = co_await judge(l);
+  co_return step;
+}
+
+net::task<attempt_end> exchange::judge(leg& l) {
+  const auto& settings = upstream_settings(l.upstream);
+  auto const& head = l.call.head();
+  int const status = static_cast<int>(head.status);
+  bool const success = status / 100 == 2;
+  l.form = answer_form::raw;
+  if (!is_judged(route_.what) && route_.what != endpoint::models) co_return attempt_end::done;
+  bool const encoded = is_encoded(head);
+  // What cannot be read is judged by status, head and framing; an answer that the caller cannot read is none.
+  bool const unreadable = encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding));
+  if (unreadable && (success || !status_failure(l, {})))
+    co_return failed(l, reason::malformed, phase::await_head,
+                     "the answer is compressed although the caller accepts no such coding");
+  if (success && facts_.stream && is_event_stream(head.fields.value_of(field_id::content_type))) {
+    if (encoded) co_return attempt_end::done;
+    l.form = answer_form::stream;
+    auto const step = co_await hold_stream(l);
+    co_return step;
+  }
+
+  l.form = answer_form::whole;
+  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
+  if (step == attempt_end::failed) {
+    l.problem = l.call.problem();
+    name_timer(l, l.limits.first_content_timer);
+  }
+  if (step != attempt_end::done) co_return step;
+
+  if (!success) {
+    auto what = status_failure(l, encoded ? std::string_view{} : l.call.body());
+    if (what) {
+      // A redirect is never passed on (contract §4): it would send the caller and its key elsewhere.
+      if (settings.tier == tier::cloud && status >= 400) keep_cloud_error(l.call, l.upstream);
+      l.problem = std::move(*what);
+      l.call.settle();
+      co_return attempt_end::failed;
+    }
+    co_return attempt_end::done;
+  }
+  if (is_judged(route_.what) && !encoded && !is_head_) {
+    auto verdict =
+        adapt::judge_answer(route_.what, settings.dialect, head.fields.value_of(field_id::content_type), l.call.body());
+    if (verdict.failure) {
+      failed(l, *verdict.failure, phase::read_body, std::move(verdict.detail));
+      l.call.settle();
+      co_return attempt_end::failed;
+    }
+    l.model = std::move(verdict.model);
+  }
+  co_return attempt_end::done;
+}
+
+/// Holds a stream back until it says something usable; until then another candidate can take over unseen. A workflow
+/// may want it held longer: `hold_for` after that, or to its proven end (`on_cut: hold`).
+net::task<attempt_end> exchange::hold_stream(leg& l) {
+  using state = adapt::stream_inspector::state;
+  const auto& settings = upstream_settings(l.upstream);
+  const auto& w = *route_.workflow;
+  // A tool call that is demanded can only be asked for again while the caller has seen nothing.
+  bool const to_the_end = w.on_cut == config::on_cut::hold || (l.translated && replay_.must_call);
+  // What was translated is in the words of the vendor, without a local server's oddities.
+  auto& s = l.stream.emplace(route_.what, l.translated ? dialect::openai : settings.dialect, *home_.shared().memory);
+  if (w.on_cut == config::on_cut::continue_it && settings.tier == tier::cloud) {
+    adapt::chat::answer::splice_options options;
+    options.include_usage = facts_.include_usage;
+    options.prompt_tokens = adapt::estimate_tokens(body_).value_or(0);
+    options.request_id = record_.request_id;
+    splice_ = std::make_unique<adapt::chat::answer::splice>(route_.what, options);
+  }
+  std::optional<time_point> usable_since;
+
+  for (;;) {
+    auto const next = l.next();
+    if (next.what == net::io_result::kind::ok) {
+      if (!s.held.append(next.payload)) {
+        failed(l, reason::malformed, phase::await_content,
+               "no memory is left to hold the stream (limits.replay_memory)");
+        l.problem.ours = true;
+        co_return attempt_end::failed;
+      }
+      auto const whole = s.boundary.complete(s.held.view());
+      if (whole > s.inspected) {
+        s.inspector.inspect(s.held.view().substr(s.inspected, whole - s.inspected));
+        s.inspected = whole;
+      }
+      auto const now = s.inspector.current();
+      if (now == state::finished || now == state::failed) break;
+      if (now == state::usable && !usable_since) {
+        usable_since = clock::now();
+        home_.sink().first_content(settings, *usable_since - started_);
+      }
+      if (to_the_end) {
+        if (s.held.size() <= configuration().limits.response_body) continue;
+        co_return failed(l, reason::malformed, phase::await_content,
+                         "the stream is larger than limits.response_body, which bounds what is held");
+      }
+      if (usable_since && (w.hold_for == duration{} || s.held.size() > hold_limit_bytes)) break;
+      if (!usable_since && s.held.size() > hold_limit_bytes) break;
+      continue;
+    }
+    if (next.what == net::io_result::kind::again) {
+      auto by = l.limits.first_content;
+      auto which = l.limits.first_content_timer;
+      bool enough = false;  // time to commit what is held
+      if (usable_since) {
+        auto const silent = after(clock::now(), l.limits.idle);
+        by = std::min(silent, l.limits.total);
+        which = by == silent ? timer::idle : l.limits.total_timer;
+        auto const commit_at = after(*usable_since, w.hold_for);
+        if (!to_the_end && commit_at <= by) {
+          by = commit_at;
+          enough = true;
+        }
+      }
+      auto const step = co_await l.call.wait_for_more(by);
+      if (step == attempt_end::done) continue;
+      if (step == attempt_end::late && enough) break;
+      if (step != attempt_end::late) co_return step;
+      failed(l, reason::timeout, phase::await_content,
+             usable_since ? "the stream stalled while it was held" : "the stream said nothing usable");
+      name_timer(l, which);
+      co_return attempt_end::failed;
+    }
+    bool const ended = next.what == net::io_result::kind::eof;
+    if (l.into && l.into->call_missing()) co_return tool_call_missing(l);
+    if (ended && s.inspector.said_nothing())
+      co_return failed(l, reason::empty, phase::await_content, "the stream said nothing");
+    // Complete in substance: tokens were spent, or all was said but the last line.
+    if (ended && !l.translated && s.inspector.finish_reason_seen()) break;
+    auto const why = usable_since ? reason::cut : reason::malformed;
+    co_return failed(l, why, phase::await_content,
+                     std::string(ended ? "the stream ended before " : "the stream broke off before ") +
+                         (usable_since ? "its end, while it was held" : "it said anything usable"));
+  }
+
+  if (s.inspector.current() == state::failed) {
+    auto const said = s.inspector.error();
+    if (auto const why = adapt::judge_error_in_200(said))
+      co_return failed(l, *why, phase::await_content, said.type + (said.code.empty() ? "" : " " + said.code));
+  }
+  if (s.inspector.current() == state::finished && s.inspector.said_nothing())
+    co_return failed(l, reason::empty, phase::await_content, "the stream said nothing");
+  l.model = s.inspector.model();
+  if (!usable_since) home_.sink().first_content(settings, clock::now() - started_);
+  co_return attempt_end::done;
+}
+
+void exchange::keep_cloud_error(const attempt& a, std::uint16_t upstream) {
+  cloud_error_ = std::make_unique<kept_error>();
+  auto& kept = *cloud_error_;
+  kept.upstream = upstream;
+  kept.body = a.body();
+  // The views are rebuilt on a copy of name and value bytes: the attempt and its head go away.
+  const auto& from = a.head();
+  std::size_t bytes = from.reason_phrase.size();
+  for (const auto& f : from.fields.list) bytes += f.name.size() + f.value.size();
+  kept.head_bytes.reserve(bytes);
+  auto const keep = [&](std::string_view text) {
+    auto const at = kept.head_bytes.size();
+    kept.head_bytes += text;
+    return std::string_view(kept.head_bytes.data() + at, text.size());
+  };
+  kept.head.status = from.status;
+  kept.head.version = from.version;
+  kept.head.reason_phrase = keep(from.reason_phrase);
+  for (const auto& f : from.fields.list) {
+    if (iequals(f.name, "x-should-retry")) continue;  // spoke of the cloud alone, while both tiers failed
+    kept.head.fields.list.push_back({f.id, keep(f.name), keep(f.value)});
+  }
+}
+
+}  // namespace tideover::proxy
