@@ -55,6 +55,14 @@ std::string completion(std::size_t size) {
   return body + tail;
 }
 
+std::string native(std::size_t size) {
+  std::string body =
+      R"({"model":"bench:latest","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":")";
+  const std::string tail = R"("},"done":true,"done_reason":"stop","prompt_eval_count":10,"eval_count":20})";
+  body.append(size - body.size() - tail.size(), 'x');
+  return body + tail;
+}
+
 std::string chunk(std::string_view payload) {
   char size[24];
   std::snprintf(size, sizeof size, "%zx\r\n", payload.size());
@@ -263,6 +271,10 @@ class backend {
     const auto target_at = head.find(' ') + 1;
     const auto target = head.substr(target_at, head.find(' ', target_at) - target_at);
     if (target == "/v1/chat/completions") return chat(c, body);
+    if (target == "/api/chat") {  // how Tideover asks a local server
+      ++local_answers_;
+      return say(c, with_head("200 OK", native(2048)));
+    }
     if (target == "/api/tags") return say(c, with_head("200 OK", tags));
     if (target == "/api/ps") return say(c, with_head("200 OK", R"({"models":[]})"));
     if (target == "/api/version") return say(c, with_head("200 OK", R"({"version":"0.33.0"})"));

@@ -2,6 +2,7 @@
 
 #include "answer_parts.hpp"
 #include "json_read.hpp"
+#include "tideover/adapt/error_topic.hpp"
 #include "tideover/core/http_message.hpp"
 
 namespace tideover::adapt {
@@ -68,6 +69,7 @@ void reader::member(std::string_view key) {
     return;
   }
   const bool anthropic = what_ == endpoint::messages || what_ == endpoint::count_tokens;
+  const bool chat = what_ == endpoint::chat_completions || what_ == endpoint::completions;
   if (is(key, "model")) {
     facts.model = take_raw(c_);
   } else if (is(key, "error")) {
@@ -77,7 +79,7 @@ void reader::member(std::string_view key) {
     only_member(c_, anthropic ? "output_tokens" : "completion_tokens", [this] { facts.tokens = take_count(c_) > 0; });
   } else if (is(key, "done")) {
     facts.looks_like_ollama = take_present(c_);
-  } else if (is(key, "choices") && !anthropic) {
+  } else if (is(key, "choices") && chat) {
     choices();
   } else if (is(key, "content") && anthropic) {
     blocks();
@@ -150,45 +152,6 @@ bool is_html(std::string_view content_type) {
   return false;
 }
 
-std::string named(std::string_view what, const error_facts& error) {
-  std::string text(what);
-  // Type and code are words of the protocol; the message may quote the prompt and stays out of logs.
-  for (const std::string* word : {&error.type, &error.code})
-    if (!word->empty()) text.append(" ").append(shortened(*word, 64));
-  return text;
-}
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  for (const auto w : words)
-    if (word == w) return true;
-  return false;
-}
-
-bool is_about_money(const error_facts& e) {
-  if (is_one_of(e.type, {"insufficient_quota", "billing_error"}) ||
-      is_one_of(e.code, {"insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached",
-                         "billing_not_active", "usage_not_included", "402"}))
-    return true;
-  // Anthropic says it as an invalid_request_error; only the words tell.
-  if (e.message.starts_with("You have reached your specified API usage limits")) return true;
-  // OpenAI's list is open-ended: every allowance that is used up but a rate, and but the model's window.
-  return e.type != "invalid_request_error" && (e.code.ends_with("_exceeded") || e.code.ends_with("_exhausted")) &&
-         e.code.find("rate_limit") == std::string::npos && e.code.find("length") == std::string::npos;
-}
-
-bool is_about_rate(const error_facts& e) {
-  return is_one_of(e.type, {"rate_limit_error", "rate_limit_exceeded"}) ||
-         is_one_of(e.code, {"rate_limit_exceeded", "rate_limit_error", "slow_down", "429"});
-}
-
-bool is_request_at_fault(const error_facts& e) {
-  // Codes in digits are the HTTP statuses that a gateway could not send any more.
-  return is_one_of(e.type, {"invalid_request_error", "not_found_error", "request_too_large"}) ||
-         is_one_of(e.code, {"context_length_exceeded", "content_filter", "content_policy_violation", "invalid_prompt",
-                            "model_not_found", "image_content_policy_violation", "400", "404", "413", "422"}) ||
-         e.code.starts_with("invalid_image");
-}
-
 void fails(answer_verdict& v, reason why, std::string_view detail) {
   v.failure = why;
   v.detail = detail;
@@ -223,7 +186,7 @@ void judge_facts(answer_verdict& v, const answer_facts& f, endpoint what, dialec
   v.model = shortened(plain_text(f.model, decoded));
   if (f.has_error) {
     v.failure = judge_error_in_200(v.error);
-    v.detail = named("error", v.error);
+    v.detail = "error" + words_for_log(v.error);
     return;
   }
   switch (what) {
@@ -245,9 +208,12 @@ void judge_facts(answer_verdict& v, const answer_facts& f, endpoint what, dialec
 std::optional<reason> judge_error_in_200(const error_facts& error) {
   if (error.type == "malformed")
     return reason::malformed;  // stream_inspector's word: no error event, but no event either
-  if (is_about_money(error)) return reason::quota;
-  if (is_about_rate(error)) return reason::rate_limited;
-  if (is_request_at_fault(error)) return std::nullopt;
+  switch (topic_of(error, 200, false)) {
+    case error_topic::money: return reason::quota;
+    case error_topic::rate: return reason::rate_limited;
+    case error_topic::request: return std::nullopt;
+    case error_topic::service: break;
+  }
   return reason::error_in_200;
 }
 

@@ -1,5 +1,6 @@
 #include "tideover/adapt/error_body.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "json_read.hpp"
@@ -110,6 +111,19 @@ std::string_view shortened(std::string_view text, std::size_t limit) {
   std::size_t size = limit;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;  // a continuation byte
   return text.substr(0, size);
+}
+
+std::string words_for_log(const error_facts& error) {
+  const auto plain = [](std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+             c == '.';
+    });
+  };
+  std::string words;
+  if (plain(error.type)) words.append(" ").append(error.type);
+  if (plain(error.code) && error.code != error.type) words.append(" ").append(error.code);
+  return words;
 }
 
 bool read_error_value(json_cursor& at, error_facts& into) {

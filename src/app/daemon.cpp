@@ -48,6 +48,7 @@ std::vector<proxy::upstream_route> make_routes(const config::snapshot& configura
     route.target.host = url.host;
     route.target.port = url.port;
     route.target.outside = settings.tier == tier::cloud;
+    route.target.inside = settings.tier == tier::local && !settings.allow_public;
     if (url.tls) {
       auto& context = contexts[settings.tls.ca_file];
       if (!context) context = net::make_client_context(settings.tls.ca_file);
@@ -102,6 +103,7 @@ struct daemon::parts {
   std::atomic<std::size_t> connections{0};
   ops::line_writer log;
   ops::line_format format = ops::line_format::json;
+  ops::notice_pace refused_keys{std::chrono::minutes(1)};
   std::vector<proxy::upstream_route> routes;
   ops::local_catalog_watch catalog;
   proxy::health_table health;
@@ -148,7 +150,7 @@ void daemon::parts::bind() {
 
   std::random_device entropy;
   for (std::size_t i = 0; i < count; ++i) {
-    reporters.push_back(std::make_unique<exchange_reporter>(log, format));
+    reporters.push_back(std::make_unique<exchange_reporter>(log, format, refused_keys));
     registry.add(&reporters.back()->metrics());
     std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
     workers.push_back(std::make_unique<proxy::worker>(shared, *reporters.back(), std::move(sockets[i]), seed));

@@ -5,13 +5,16 @@
 
 #include "tideover/ops/access_log.hpp"
 #include "tideover/ops/metrics.hpp"
+#include "tideover/ops/notice_pace.hpp"
 #include "tideover/proxy/services.hpp"
 
 namespace tideover::app {
 
 class exchange_reporter : public proxy::exchange_sink {
  public:
-  exchange_reporter(ops::line_writer& log, ops::line_format format) : log_(log), format_(format) {}
+  /// `refusals` is shared by all workers: an error about a key comes once a minute, not once a request (contract §4).
+  exchange_reporter(ops::line_writer& log, ops::line_format format, ops::notice_pace& refusals)
+      : log_(log), format_(format), refusals_(refusals) {}
 
   void failed_over(const proxy::exchange_record& record, const config::upstream& to) override {
     log_.write(ops::failover_line(record, to.name, to.title, now_microseconds(), format_));
@@ -25,6 +28,10 @@ class exchange_reporter : public proxy::exchange_sink {
     metrics_.record(record);
     log_.write(ops::request_line(record, now_microseconds(), format_));
   }
+  void key_refused(const config::upstream& by, const failure& what) override {
+    if (refusals_.due(by.name, clock::now()))
+      log_.write(ops::auth_line(what, by.name, by.title, by.credential.has_value(), now_microseconds(), format_));
+  }
 
   const ops::worker_metrics& metrics() const { return metrics_; }
 
@@ -36,6 +43,7 @@ class exchange_reporter : public proxy::exchange_sink {
 
   ops::line_writer& log_;
   ops::line_format format_;
+  ops::notice_pace& refusals_;
   ops::worker_metrics metrics_;
 };
 

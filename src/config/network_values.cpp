@@ -9,6 +9,7 @@
 
 #include "tideover/config/values.hpp"
 #include "tideover/core/http_message.hpp"
+#include "tideover/core/ip_kind.hpp"
 
 namespace tideover::config {
 namespace {
@@ -39,25 +40,15 @@ std::optional<std::array<unsigned char, 16>> ipv6(const std::string& text) {
   return bytes;
 }
 
-host_kind kind_of(const std::array<unsigned char, 4>& a) {
-  if (a[0] == 127) return host_kind::loopback;
-  if (a == std::array<unsigned char, 4>{}) return host_kind::unspecified;
-  const bool rfc1918 = a[0] == 10 || (a[0] == 172 && (a[1] & 0xf0) == 16) || (a[0] == 192 && a[1] == 168);
-  const bool link_local = a[0] == 169 && a[1] == 254;
-  const bool shared = a[0] == 100 && (a[1] & 0xc0) == 64;  // RFC 6598; overlay networks such as Tailscale live here
-  return rfc1918 || link_local || shared ? host_kind::private_net : host_kind::public_net;
-}
-
-host_kind kind_of(const std::array<unsigned char, 16>& a) {
-  const bool first_ten_zero = std::all_of(a.begin(), a.begin() + 10, [](unsigned char b) { return b == 0; });
-  if (first_ten_zero && a[10] == 0xff && a[11] == 0xff) return kind_of(std::array{a[12], a[13], a[14], a[15]});
-  if (std::all_of(a.begin(), a.end() - 1, [](unsigned char b) { return b == 0; })) {
-    if (a[15] == 0) return host_kind::unspecified;
-    if (a[15] == 1) return host_kind::loopback;
+host_kind kind_of(std::span<const unsigned char> address) {
+  switch (kind_of_ip(address)) {
+    case ip_kind::loopback: return host_kind::loopback;
+    case ip_kind::unspecified: return host_kind::unspecified;
+    case ip_kind::link_local:
+    case ip_kind::private_net: return host_kind::private_net;
+    case ip_kind::public_net: break;
   }
-  const bool unique_local = (a[0] & 0xfe) == 0xfc;
-  const bool link_local = a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
-  return unique_local || link_local ? host_kind::private_net : host_kind::public_net;
+  return host_kind::public_net;
 }
 
 bool ends_in_a_number(std::string_view name) {

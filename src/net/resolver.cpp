@@ -1,57 +1,17 @@
 #include "tideover/net/resolver.hpp"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
 namespace tideover::net {
-
-bool socket_address::points_inward() const {
-  if (family() == AF_INET) {
-    auto const ip = ntohl(reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr);
-    return ip >> 24 == 127 || ip >> 24 == 0 || ip >> 16 == 0xa9fe;  // 127/8, 0/8, 169.254/16
-  }
-  if (family() == AF_INET6) {
-    auto const& ip = reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&ip)) return ip.s6_addr[12] == 127 || ip.s6_addr[12] == 0;
-    return IN6_IS_ADDR_LOOPBACK(&ip) || IN6_IS_ADDR_UNSPECIFIED(&ip) || IN6_IS_ADDR_LINKLOCAL(&ip);
-  }
-  return false;
-}
-
-std::string socket_address::to_string() const {
-  char host[INET6_ADDRSTRLEN] = "";
-  if (family() == AF_INET) {
-    auto const* const v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-    ::inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-    return std::string(host) + ":" + std::to_string(ntohs(v4->sin_port));
-  }
-  auto const* const v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-  ::inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-  return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6->sin6_port));
-}
-
-socket_address address_of_literal(const std::string& host, std::uint16_t port) {
-  socket_address address;
-  auto* const v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
-  auto* const v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
-  if (::inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    address.size = sizeof(sockaddr_in);
-  } else if (::inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    address.size = sizeof(sockaddr_in6);
-  }
-  return address;
-}
 
 namespace {
 
@@ -67,83 +27,104 @@ struct subscriber {
   reactor* loop;  // valid while the mailbox delivers
 };
 
-struct entry {
-  std::vector<socket_address> addresses;
-  time_point good_until{};
-  bool in_flight = false;
-  std::vector<subscriber> waiting;
-};
-
 }  // namespace
 
 struct resolver::state {
+  explicit state(name_cache_settings settings) : cache(settings) {}
+
   std::mutex mutex;
-  std::map<std::pair<std::string, std::uint16_t>, entry> entries;
-  unsigned in_flight = 0;
+  name_cache cache;
+  std::map<name_key, std::vector<subscriber>> waiting;
   lookup_function lookup;
 
-  void deliver(const std::pair<std::string, std::uint16_t>& key, lookup_result result) {
-    std::vector<subscriber> waiting;
+  /// Called with the mutex held. False: no thread could be started; the lookup is over before it began.
+  static bool begin(const std::shared_ptr<state>& shared, const name_key& name, std::uint64_t number) {
+    try {
+      std::thread([shared, name, number] { shared->look_up(name, number); }).detach();
+      return true;
+    } catch (const std::exception&) {  // no thread, no memory
+      (void)shared->cache.finished(name, number, {}, clock::now());
+      return false;
+    }
+  }
+
+  void look_up(const name_key& name, std::uint64_t number) {
+    lookup_result result;
+    try {
+      result = lookup(name.first, name.second);
+    } catch (const std::exception& problem) {  // out of memory: nobody else's lookup may end with this one
+      result.error = problem.what();
+      result.ours = true;
+    }
+    std::vector<subscriber> told;
     {
       std::lock_guard const lock(mutex);
-      auto& e = entries[key];
-      e.in_flight = false;
-      --in_flight;
-      waiting.swap(e.waiting);
-      if (result.addresses.empty()) {
-        entries.erase(key);
-      } else {
-        e.addresses = result.addresses;
-        e.good_until = clock::now() + keep_for;
+      auto usable = cache.finished(name, number, result.addresses, clock::now());
+      if (!usable) return;
+      result.addresses = std::move(*usable);
+      if (!result.addresses.empty()) result.error.clear();  // old ones will do
+      if (auto const queue = waiting.find(name); queue != waiting.end()) {
+        told.swap(queue->second);
+        waiting.erase(queue);
       }
     }
-    for (auto& w : waiting)
-      w.where->post([who = w.who, loop = w.loop, result] {
+    for (auto& s : told)
+      s.where->post([who = s.who, loop = s.loop, result] {
         who->result = result;
         who->done.raise(*loop, signalled);
       });
   }
+
+  /// Who no longer waits must not be remembered: a lookup may hang for as long as the process lives.
+  void leave(const name_key& name, const std::shared_ptr<ticket>& who) {
+    std::lock_guard const lock(mutex);
+    auto const queue = waiting.find(name);
+    if (queue == waiting.end()) return;
+    std::erase_if(queue->second, [&](const subscriber& s) { return s.who == who; });
+    if (queue->second.empty()) waiting.erase(queue);
+  }
 };
 
-resolver::resolver(lookup_function lookup) : state_(std::make_shared<state>()) { state_->lookup = std::move(lookup); }
+resolver::resolver(lookup_function lookup, name_cache_settings settings) : state_(std::make_shared<state>(settings)) {
+  state_->lookup = std::move(lookup);
+}
 
 resolver::~resolver() = default;
 
-task<lookup_result> resolver::resolve(event_loop& loop, std::string host, std::uint16_t port, time_point deadline) {
+task<lookup_result> resolver::resolve(event_loop& loop, std::string host, std::uint16_t port, time_point deadline,
+                                      event_source* also) {
   lookup_result result;
   if (auto literal = address_of_literal(host, port); literal.size != 0) {
     result.addresses.push_back(literal);
     co_return result;
   }
+  name_key const name(std::move(host), port);
   auto const mine = std::make_shared<ticket>();
+  auto wait_until = deadline;
   {
+    auto const now = clock::now();
     std::lock_guard const lock(state_->mutex);
-    std::pair const key(host, port);
-    auto& e = state_->entries[key];
-    if (clock::now() < e.good_until) {
-      result.addresses = e.addresses;
+    auto advice = state_->cache.ask(name, now);
+    result.addresses = std::move(advice.addresses);
+    if (advice.begin != 0) advice.in_flight = state::begin(state_, name, advice.begin);
+    if (!advice.in_flight) {
+      if (result.addresses.empty()) {
+        result.ours = true;
+        result.error = advice.begin != 0 ? "no thread can be started to look the name up"
+                                         : "too many lookups of other names are stuck";
+      }
       co_return result;
     }
-    if (!e.in_flight) {
-      if (state_->in_flight >= max_in_flight) {
-        result.error = "too many name lookups are stuck";
-        co_return result;
-      }
-      try {
-        std::thread([shared = state_, key] { shared->deliver(key, shared->lookup(key.first, key.second)); }).detach();
-      } catch (const std::system_error& problem) {
-        result.error = std::string("cannot start a name lookup: ") + problem.what();
-        co_return result;
-      }
-      e.in_flight = true;
-      ++state_->in_flight;
-    }
-    e.waiting.push_back({mine, loop.inbox(), &loop.reactions()});
+    wait_until = std::min(deadline, advice.wait_until);
+    if (wait_until <= now && !result.addresses.empty()) co_return result;
+    state_->waiting[name].push_back({mine, loop.inbox(), &loop.reactions()});
   }
-  auto const how = co_await loop.reactions().wait(deadline, on(mine->done, signalled));
-  if (how == woken::ready) co_return mine->result;
-  result.timed_out = true;
-  result.error = "no answer from the name service in time";
+  auto const how = co_await loop.reactions().wait(wait_until, on(mine->done, signalled), on(also, hangup));
+  if (how == woken::ready && mine->done.is(signalled)) co_return mine->result;
+  state_->leave(name, mine);
+  if (how != woken::timed_out) result.addresses.clear();  // nobody wants them any more
+  result.timed_out = how == woken::timed_out && result.addresses.empty();
+  if (result.addresses.empty()) result.error = "the name service has not answered in time";
   co_return result;
 }
 
@@ -156,11 +137,15 @@ lookup_result resolver::system_lookup(const std::string& host, std::uint16_t por
   addrinfo* list = nullptr;
   int const code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (code != 0) {
-    result.error = ::gai_strerror(code);
+    int const error = errno;
+    bool const by_system = code == EAI_SYSTEM;
+    result.error = by_system ? std::strerror(error) : ::gai_strerror(code);
+    result.ours = code == EAI_MEMORY ||
+                  (by_system && (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS));
     return result;
   }
   for (auto const* a = list; a; a = a->ai_next) {
-    if (a->ai_addrlen > sizeof(sockaddr_storage)) continue;
+    if (a->ai_addrlen > sizeof(sockaddr_storage) || (a->ai_family != AF_INET && a->ai_family != AF_INET6)) continue;
     socket_address address;
     std::memcpy(&address.storage, a->ai_addr, a->ai_addrlen);
     address.size = a->ai_addrlen;

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <memory>
 #include <stdexcept>
 
@@ -164,14 +165,22 @@ bool handshake_refused(SSL* ssl) {
   return code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) != SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
+std::uint64_t bytes_read(SSL* ssl) { return BIO_number_read(SSL_get_rbio(ssl)); }
+
 std::string explain_handshake(SSL* ssl, const std::string& server_name) {
   long const verdict = SSL_get_verify_result(ssl);
   if (verdict == X509_V_OK) return last_error();
   std::string text = "certificate of " + server_name + ": " + X509_verify_cert_error_string(verdict);
   if (auto const* const found = static_cast<const std::string*>(SSL_get_ex_data(ssl, names_index())))
     text += " (found " + *found + ")";
-  if (verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CERT_HAS_EXPIRED)
-    text += "; is this machine's clock right?";
+  if (verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CERT_HAS_EXPIRED) {
+    std::time_t const now = std::time(nullptr);
+    std::tm utc{};
+    char says[32] = "";
+    ::gmtime_r(&now, &utc);
+    std::strftime(says, sizeof says, "%Y-%m-%d %H:%M UTC", &utc);
+    text += std::string("; or this machine's clock is wrong: the clock says ") + says;
+  }
   return text;
 }
 

@@ -234,4 +234,26 @@ std::string breaker_line(const policy::breaker_change& change, std::string_view 
   return out;
 }
 
+std::string auth_line(const failure& what, std::string_view upstream, std::string_view title, bool configured,
+                      std::int64_t unix_microseconds, line_format format) {
+  if (title.empty()) title = upstream;
+  std::string_view const after = configured ? " refuses the configured key: look at this upstream's credential"
+                                            : " refuses keys that worked until now: its authentication seems to be out";
+  if (format == line_format::json) {
+    json_line line(unix_microseconds, {title, upstream, what.detail});
+    line.token("level", "error").text("msg", {title, after}).token("event", "auth");
+    line.text("upstream", upstream).number("status", what.status).text_if_any("detail", what.detail);
+    return line.end();
+  }
+  auto out = timestamp(unix_microseconds);
+  out += " ERROR ";
+  append_visible(out, title);
+  append_visible(out, after);
+  append_pair(out, "upstream", upstream);
+  append_pair(out, "status", std::to_string(what.status));
+  append_pair(out, "detail", what.detail);
+  out += '\n';
+  return out;
+}
+
 }  // namespace tideover::ops

@@ -109,8 +109,10 @@ net::task<void> exchange::ask_candidates() {
         attempt_end how;
         if (needs_company(*asked))
           how = co_await accompany(asked);
-        else
+        else if (upstream_settings(upstream).tier == tier::local)
           how = co_await try_leg(*asked);
+        else
+          how = co_await ask(*asked);
         serving_ = std::move(asked);
         if (how == attempt_end::failed) {
           leg_failed(*serving_);
@@ -154,6 +156,7 @@ void exchange::leg_failed(leg& l) {
       record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   }
   record_.upstream_time += l.call.waited();
+  if (what.why == reason::auth) home_.sink().key_refused(settings, what);
   auto& health = *home_.shared().health;
   auto const now = clock::now();
   l.permit.failed(what);

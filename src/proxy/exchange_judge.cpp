@@ -102,14 +102,16 @@ std::string exchange::timer_text(const leg& l, timer which) const {
 /// Says which limit it was that a leg ran into.
 void exchange::name_timer(leg& l, timer which) const {
   auto& what = l.problem;
-  if (what.why != reason::timeout && what.why != reason::connect_timeout) return;
+  if (what.why != reason::timeout && what.why != reason::connect_timeout && !what.late) return;
   what.detail = timer_text(l, which) + (what.detail.empty() ? "" : ": " + what.detail);
 }
 
-std::optional<failure> exchange::status_failure(const leg& l, std::string_view body) const {
+std::optional<failure> exchange::status_failure(leg& l, std::string_view body) const {
   const auto& settings = upstream_settings(l.upstream);
-  return policy::classify_status(l.call.head(), body, settings.dialect, {settings.credential.has_value()},
-                                 unix_seconds());
+  auto const status = l.call.head().status;
+  policy::credential_source key{.configured = settings.credential.has_value()};
+  if (status == 401 || status == 403) key.outage = l.permit.key_refused();
+  return policy::classify_status(l.call.head(), body, settings.dialect, key, unix_seconds());
 }
 
 net::task<attempt_end> exchange::try_leg(leg& l) {
@@ -291,7 +293,7 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
   if (s.inspector.current() == state::failed) {
     auto const said = s.inspector.error();
     if (auto const why = adapt::judge_error_in_200(said))
-      co_return failed(l, *why, phase::await_content, said.type + (said.code.empty() ? "" : " " + said.code));
+      co_return failed(l, *why, phase::await_content, "error" + adapt::words_for_log(said));
   }
   if (s.inspector.current() == state::finished && s.inspector.said_nothing())
     co_return failed(l, reason::empty, phase::await_content, "the stream said nothing");

@@ -33,6 +33,7 @@ bool carries_a_key(const header_field& f) {
 
 health_table::health_table(const config::snapshot& configuration)
     : health_(settings_of(configuration)),
+      authentication_(configuration.upstreams.size()),
       random_(std::random_device{}()),
       retries_(configuration.upstreams.size()),
       key_(random_key()) {
@@ -54,6 +55,8 @@ std::optional<health_table::refusal> health_table::admit(std::uint16_t upstream,
     retries_[upstream].request();
     into.permit_ = *permit;
     into.table_ = this;
+    into.credential_ = credential;
+    into.asked_ = now;
     return std::nullopt;
   }
   return refusal{health_.refuses(key, now).value_or(reason::breaker_open), health_.refused_until(key, now) - now};
@@ -120,8 +123,17 @@ void health_table::admission::committed() {
 void health_table::admission::succeeded() {
   if (!table_) return;
   auto& table = *std::exchange(table_, nullptr);
+  auto const now = clock::now();
   std::lock_guard const lock(table.mutex_);
-  table.health_.succeeded(permit_, clock::now());
+  table.health_.succeeded(permit_, now);
+  if (table.is_callers(permit_.upstream, credential_))
+    table.authentication_.worked(permit_.upstream, credential_, asked_, now);
+}
+
+bool health_table::admission::key_refused() {
+  if (!table_ || !table_->is_callers(permit_.upstream, credential_)) return false;
+  std::lock_guard const lock(table_->mutex_);
+  return table_->authentication_.refused(permit_.upstream, credential_, clock::now());
 }
 
 void health_table::admission::request_at_fault() {

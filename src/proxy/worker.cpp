@@ -20,7 +20,7 @@ using net::woken;
 
 namespace {
 constexpr std::size_t scratch_bytes = 64u << 10;
-constexpr std::size_t max_spare_fields = 16;
+constexpr std::size_t max_spare_fields = 64;  // two for each of so many requests at once
 constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
 // A spare is kept while traffic is this fresh, and not tried again for as long after it failed: in an outage the
 // exchanges find out what there is to know.

@@ -323,6 +323,24 @@ TEST(Bodies, UploadsOfAnySizeAreStreamedThroughByteForByte) {
   EXPECT_TRUE(w.openai.requests_to("/v1/files").at(1).body == upload.substr(0, 4U << 20));
 }
 
+TEST(Bodies, ThatAreOnlyAnnouncedHoldNoMemoryThatOthersNeed) {
+  world w;
+  world_options options;
+  options.more = "limits: {request_body: 6MiB, replay_memory: 16MiB}";
+  w.start(options);
+  std::vector<std::unique_ptr<raw_client>> idle;
+  for (int i = 0; i < 10; ++i) {
+    idle.push_back(std::make_unique<raw_client>(w.port()));
+    idle.back()->send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000000\r\n\r\n{");
+  }
+  expect_cloud(w.chat());
+  // One of them was honest: a body that has to be moved on its way in arrives byte for byte.
+  std::string const padded = chat_body.substr(1) + std::string(6'000'000 - chat_body.size(), ' ');
+  idle[3]->send(padded);
+  expect_cloud(idle[3]->read_answer());
+  EXPECT_TRUE(w.openai.requests_to("/v1/chat/completions").back().body == "{" + padded);
+}
+
 TEST(Bodies, DownloadsOfAnySizeAreStreamedThroughByteForByte) {
   world w;
   std::string content(20U << 20, '\0');

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 namespace tideover::test {
 namespace {
@@ -89,6 +90,8 @@ test_ca::test_ca() {
                                    nullptr, nullptr);
   ca_file_ = folder_.file("ca.pem");
   save_certificate(ca_file_, ca.get());
+  save_key(folder_, "ca.key", ca_key.get());
+  ca_key_file_ = folder_.file("ca.key");
 
   long serial = 2;
   auto const leaf = [&](const std::string& name, description what, bool signed_by_ca = true) {
@@ -112,6 +115,35 @@ test_ca::test_ca() {
                               .not_before_in_seconds = 365 * one_day,
                               .not_after_in_seconds = 400 * one_day});
   self_signed_ = leaf("self_signed", {.common_name = "cloud.test", .alternative_names = ours}, false);
+}
+
+certificate test_ca::chain_of(unsigned intermediates) const {
+  auto const open = [](const std::string& path) {
+    return std::unique_ptr<FILE, int (*)(FILE*)>(std::fopen(path.c_str(), "re"), &std::fclose);
+  };
+  x509_ptr issuer(PEM_read_X509(open(ca_file_).get(), nullptr, nullptr, nullptr), &X509_free);
+  key_ptr issuer_key(PEM_read_PrivateKey(open(ca_key_file_).get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+  if (!issuer || !issuer_key) throw std::runtime_error("cannot read the authority");
+  auto const name = "chain_of_" + std::to_string(intermediates);
+  std::vector<x509_ptr> chain;  // from the authority down
+  long serial = 1000;
+  for (unsigned i = 0; i <= intermediates; ++i) {
+    bool const leaf = i == intermediates;
+    auto key = make_key();
+    auto const subject = leaf ? "cloud.test" : "Tideover test CA " + std::to_string(i);
+    auto made = make_certificate({.common_name = subject.c_str(),
+                                  .alternative_names = leaf ? "IP:127.0.0.1,DNS:cloud.test" : nullptr,
+                                  .serial = serial++},
+                                 key.get(), chain.empty() ? issuer.get() : chain.back().get(), issuer_key.get());
+    chain.push_back(std::move(made));
+    if (leaf) save_key(folder_, name + ".key", key.get());
+    issuer_key = std::move(key);
+  }
+  auto const path = folder_.file(name + ".pem");
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "we"), &std::fclose);
+  for (auto one = chain.rbegin(); one != chain.rend(); ++one)
+    if (!file || PEM_write_X509(file.get(), one->get()) != 1) throw std::runtime_error("cannot write " + path);
+  return {path, folder_.file(name + ".key")};
 }
 
 }  // namespace tideover::test

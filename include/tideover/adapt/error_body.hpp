@@ -25,6 +25,9 @@ class json_cursor;
 /// For readers that meet an error inside something larger: consumes the value of an `error` member (object or text) and
 /// says whether it holds an error at all; null, false, "" and {} do not.
 bool read_error_value(json_cursor& at, error_facts& into);
+/// Type and code with a space before each, as far as they are plain tokens: fit for a log. The message beside them may
+/// quote the prompt or the key, so it is not; nor is a "token" in which anything but letters, digits and `_-.` stands.
+std::string words_for_log(const error_facts& error);
 /// At most `limit` bytes of `text`, cut between characters and not inside one.
 std::string_view shortened(std::string_view text, std::size_t limit = 300);
 

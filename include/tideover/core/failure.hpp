@@ -74,6 +74,7 @@ struct failure {
   std::optional<duration> retry_after;  // only when the upstream asked for it, clamped
   std::string detail;
   bool ours = false;  // this machine's own shortage (descriptors, ports, memory): tells nothing about the upstream
+  bool late = false;  // a limit of ours ended it, where `why` does not say so by itself (a name lookup)
 };
 
 }  // namespace tideover

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "tideover/core/failure.hpp"
+#include "tideover/core/time.hpp"
+#include "tideover/net/connect_race.hpp"
 #include "tideover/net/event_loop.hpp"
 #include "tideover/net/resolver.hpp"
 #include "tideover/net/stream.hpp"
@@ -31,17 +33,14 @@ struct dial_target {
   std::string server_name;  // for SNI and verification
   std::optional<tunnel> through;
   bool outside = false;  // a cloud: a name that resolves to this machine or to link-local is refused
-};
-
-struct dial_result {
-  std::unique_ptr<stream> connection;  // null: see `problem`
-  failure problem;
+  bool inside = false;   // of the house: a name that resolves to a public address is refused (contract §6)
 };
 
 /// `also`: ends the dialling early (the caller of the exchange left); the result is then null with reason `connect`
-/// and nobody is to blame. Reasons: dns, connect, connect_timeout, tls.
+/// and nobody is to blame. Reasons: dns, connect, connect_timeout, tls. All addresses of the name take part, see
+/// net/connect_race; a name's lookup may cost two thirds of the time.
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_point deadline, event_source* also = nullptr);
+                       time_point by, event_source* also = nullptr);
 
 /// HTTPS_PROXY / NO_PROXY as curl reads them: which tunnel, if any, leads to this host.
 struct proxy_environment {

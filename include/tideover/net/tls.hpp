@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -44,6 +45,8 @@ ssl_ptr make_server(const ssl_context& context);
 
 /// Why a handshake failed, for logs: the verification error with wanted and found names, or OpenSSL's reason.
 std::string explain_handshake(SSL* ssl, const std::string& server_name);
+/// From the peer, on the wire, since the connection began.
+std::uint64_t bytes_read(SSL* ssl);
 /// True when the handshake failed because of the certificate or the protocol, not because the peer went away.
 bool handshake_refused(SSL* ssl);
 

@@ -34,6 +34,11 @@ std::string failover_line(const proxy::exchange_record& record, std::string_view
 std::string breaker_line(const policy::breaker_change& change, std::string_view upstream, std::string_view title,
                          std::int64_t unix_microseconds, line_format format);
 
+/// The auth event line: event=auth, level error: ts level msg event upstream status detail. Somebody has to mend a key,
+/// or the provider its authentication (`configured`: whose key it is).
+std::string auth_line(const failure& what, std::string_view upstream, std::string_view title, bool configured,
+                      std::int64_t unix_microseconds, line_format format);
+
 /// Takes lines from many threads and writes them to one descriptor from its own thread; a full or broken descriptor
 /// never blocks a caller: above 8 MiB of backlog lines are dropped and counted.
 class line_writer {

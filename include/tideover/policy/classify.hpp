@@ -13,10 +13,8 @@ namespace tideover::policy {
 
 struct credential_source {
   bool configured = false;  // the key is Tideover's own: the caller cannot mend a 401
+  bool outage = false;      // nor when the provider refuses keys that worked (policy/auth_outage)
 };
-
-/// True when the head alone does not tell and the error body must be read first (429, 402, 400).
-bool needs_body(unsigned status);
 
 /// A complete response with a status outside 2xx → a failure, or nothing when it is an answer to be passed on.
 /// `now_unix` (seconds) resolves Retry-After dates.

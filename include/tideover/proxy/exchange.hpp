@@ -57,6 +57,8 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, route
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
+  void move_head(const char* from);
+  bool make_room_for_body(std::size_t all);
   time_point body_deadline(time_point began, std::size_t received) const;
   net::task<attempt_end> read_body();
   net::task<attempt_end> read_chunked_body();
@@ -78,7 +80,7 @@ class exchange {
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> hold_stream(leg& l);
-  std::optional<failure> status_failure(const leg& l, std::string_view body) const;
+  std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
   std::string timer_text(const leg& l, timer which) const;
   void name_timer(leg& l, timer which) const;

@@ -14,6 +14,7 @@
 #include "tideover/config/snapshot.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/core/keyed_hash.hpp"
+#include "tideover/policy/auth_outage.hpp"
 #include "tideover/policy/endpoint_health.hpp"
 #include "tideover/policy/retry_budget.hpp"
 
@@ -30,7 +31,11 @@ class health_table {
    public:
     admission() = default;
     ~admission() { abandon(); }
-    admission(admission&& other) noexcept : table_(std::exchange(other.table_, nullptr)), permit_(other.permit_) {}
+    admission(admission&& other) noexcept
+        : table_(std::exchange(other.table_, nullptr)),
+          permit_(other.permit_),
+          credential_(other.credential_),
+          asked_(other.asked_) {}
     admission& operator=(admission&&) = delete;
 
     void committed();         // usable content came; the end is still to be told
@@ -39,10 +44,16 @@ class health_table {
     void failed(const failure& what);
     void abandon();
 
+    /// The caller's own key got 401 or 403. True when that is an outage of the provider's authentication rather than
+    /// the key; ask once, before the outcome is told.
+    bool key_refused();
+
    private:
     friend class health_table;
     health_table* table_ = nullptr;  // null: nothing to tell
     policy::endpoint_health::permit permit_;
+    std::uint64_t credential_ = 0;
+    time_point asked_{};
   };
 
   struct refusal {
@@ -73,10 +84,15 @@ class health_table {
   double random_share();
 
  private:
+  /// Is this a caller's own key, of which something can be learnt?
+  bool is_callers(std::uint16_t upstream, std::uint64_t credential) const {
+    return credential != 0 && !configured_[upstream];
+  }
   double draw() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   mutable std::mutex mutex_;
   policy::endpoint_health health_;
+  policy::auth_outage authentication_;
   std::mt19937_64 random_;
   std::vector<policy::retry_budget> retries_;
   // Not changed after start:

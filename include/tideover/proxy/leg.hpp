@@ -41,6 +41,12 @@ struct leg {
       health_table::admission&& may)
       : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate) {}
 
+  // One a request: from the worker's own store, as coroutine frames are.
+  static void* operator new(std::size_t bytes) { return net::detail::frame_store::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    net::detail::frame_store::give(memory, bytes);
+  }
+
   std::uint16_t upstream;
   policy::attempt_limits limits;
   health_table::admission permit;  // told exactly once how it ended; gone without a word: it told nothing

@@ -43,6 +43,8 @@ class exchange_sink {
   virtual void first_content(const config::upstream& from, duration since_start) = 0;
   virtual void chunk_gap(const config::upstream& from, duration gap) = 0;
   virtual void finished(const exchange_record& record) = 0;
+  /// `auth`: a configured key was refused, or the provider refuses keys that worked. Somebody has to look.
+  virtual void key_refused(const config::upstream& by, const failure& what) = 0;
 };
 
 /// One upstream as running code needs it.

@@ -38,6 +38,23 @@ bool take_arguments(json_cursor& c, wire_call& call) {
   return true;
 }
 
+/// A list of numbers on one line, as it is written again; null for everything else.
+std::string take_bytes(json_cursor& c) {
+  std::string bytes = "[";
+  bool all_numbers = true;
+  const bool is_list = each_element(c, [&] {
+    std::string_view raw;
+    if (c.peek() == json_kind::number && c.read_number(raw)) {
+      if (bytes.size() > 1) bytes += ',';
+      bytes += raw;
+    } else {
+      c.skip();
+      all_numbers = false;
+    }
+  });
+  return is_list && all_numbers ? bytes += ']' : "null";
+}
+
 void take_token(json_cursor& c, token_logprob& token, bool is_alternative) {
   token.bytes = "null";
   each_member(c, [&](std::string_view key) {
@@ -47,10 +64,8 @@ void take_token(json_cursor& c, token_logprob& token, bool is_alternative) {
       std::string_view raw;
       c.read_number(raw);
       token.logprob = raw;
-    } else if (is(key, "bytes") && c.peek() == json_kind::array) {
-      std::string_view raw;
-      c.skip(raw);
-      token.bytes = raw;
+    } else if (is(key, "bytes")) {
+      token.bytes = take_bytes(c);
     } else if (is(key, "top_logprobs") && !is_alternative) {
       token.top.clear();
       each_element(c, [&] { take_token(c, token.top.emplace_back(), true); });

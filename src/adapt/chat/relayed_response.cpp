@@ -26,7 +26,7 @@ class relayed_response final : public relayed_stream {
     begun.text = text();
     return make_responses_writer(options, &begun);
   }
-  bool is_open() const override { return in_part_ && !begun_.envelope.empty(); }
+  bool is_open() const override { return in_part_ && !begun_.envelope.empty() && !begun_.item_id.empty(); }
 
   void event(std::string_view name, std::string_view data) override {
     json_cursor c(data);
@@ -104,6 +104,7 @@ class relayed_response final : public relayed_stream {
   void begin_response(std::string_view response) {
     json_cursor c(response);
     member_list members;
+    bool has_id = false;
     each_member(c, [&](std::string_view key) {
       if (is(key, "output")) {
         take_none(c, "unknown");
@@ -112,10 +113,11 @@ class relayed_response final : public relayed_stream {
       } else if (is(key, "status") || is(key, "usage") || is(key, "incomplete_details") || is(key, "completed_at")) {
         c.skip();
       } else {
-        members.keep(key, c, most_envelope_bytes);
+        const bool is_id = is(key, "id") && c.peek() == json_kind::string;
+        has_id = (members.keep(key, c, most_envelope_bytes) && is_id) || has_id;
       }
     });
-    begun_.envelope = members.take();
+    begun_.envelope = has_id ? members.take() : std::string();
   }
 
   void begin_item(const fields& f) {
@@ -129,16 +131,11 @@ class relayed_response final : public relayed_stream {
       } else if (is(key, "status")) {
         c.skip();
       } else {
-        if (is(key, "type")) {
-          json_cursor ahead = c;
-          type = take_raw(ahead);
-        } else if (is(key, "id") && c.peek() == json_kind::string) {
-          json_cursor ahead = c;
-          std::string_view id;
-          ahead.skip(id);
-          begun_.item_id = id;
-        }
-        members.keep(key, c, most_envelope_bytes);
+        json_cursor ahead = c;
+        const bool is_text = c.peek() == json_kind::string;
+        const bool kept = members.keep(key, c, most_envelope_bytes);
+        if (is(key, "type")) type = take_raw(ahead);
+        if (std::string_view id; is(key, "id") && is_text && kept && ahead.skip(id)) begun_.item_id = id;
       }
     });
     if (!is(type, "message")) return stop(kind_of(type));

@@ -111,8 +111,8 @@ class relayed_chunks final : public relayed_stream {
       } else if (is(key, "usage") || is(key, "obfuscation") || is(key, "moderation")) {
         c.skip();
       } else {
-        has_id = has_id || (is(key, "id") && c.peek() == json_kind::string);
-        members.keep(key, c, most_envelope_bytes);
+        const bool is_id = is(key, "id") && c.peek() == json_kind::string;
+        has_id = (members.keep(key, c, most_envelope_bytes) && is_id) || has_id;
       }
     };
 

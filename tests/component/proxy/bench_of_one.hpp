@@ -21,8 +21,12 @@ struct noted : exchange_sink {
   void first_content(const config::upstream&, duration) override { ++first_contents; }
   void chunk_gap(const config::upstream&, duration) override {}
   void finished(const exchange_record& r) override { records.push_back(r); }
+  void key_refused(const config::upstream& by, const failure& what) override {
+    refusals.push_back(by.name + ": " + what.detail);
+  }
 
   std::vector<std::string> failovers;
+  std::vector<std::string> refusals;
   std::vector<exchange_record> records;
   int first_contents = 0;
 };

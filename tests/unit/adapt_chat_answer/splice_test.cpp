@@ -424,6 +424,44 @@ TEST(Splice, NamesWhatIsInTheWayFromTheBeginning) {
   EXPECT_EQ(start_with(endpoint::responses, 2, item("new_thing")), "unknown");
 }
 
+/// What is in the way of a stream that has this everywhere in the place of `id`.
+std::string obstacle_with_id(endpoint what, const std::string& id, const std::string& replaced) {
+  auto events = cloud_stream(what, {"Hello"}, {});
+  std::string stream = joined(events, events_before_end(what, events, {}));
+  for (std::size_t at = 0; (at = stream.find(id, at)) != std::string::npos; at += replaced.size())
+    stream.replace(at, id.size(), replaced);
+  splice joint(what, {});
+  joint.relayed(stream);
+  return std::string(joint.obstacle());
+}
+
+TEST(Splice, GoesOnOnlyWithIdsThatItCanRepeat) {
+  struct place {
+    endpoint what;
+    std::string id, obstacle;
+  };
+  const place places[] = {{endpoint::chat_completions, "\"chatcmpl-cloud\"", "malformed"},
+                          {endpoint::completions, "\"cmpl-cloud\"", "malformed"},
+                          {endpoint::responses, "\"resp_cloud\"", "malformed"},
+                          {endpoint::responses, "\"msg_cloud\"", "parts"}};
+  for (const auto& p : places) {
+    EXPECT_EQ(obstacle_with_id(p.what, p.id, "\"other\""), "") << p.id;
+    EXPECT_EQ(obstacle_with_id(p.what, p.id, "\"\xff\""), p.obstacle) << p.id << " that is no UTF-8";
+    EXPECT_EQ(obstacle_with_id(p.what, p.id, '"' + std::string(std::size_t{200} << 10, 'x') + '"'), p.obstacle)
+        << p.id << " that is too long";
+    EXPECT_NE(obstacle_with_id(p.what, p.id, "7"), "") << p.id << " that is no text";
+  }
+  EXPECT_EQ(obstacle_with_id(endpoint::responses, "\"id\":\"resp_cloud\",", ""), "malformed");
+}
+
+TEST(Splice, DoesNotGoOnInAnItemWithoutAnId) {
+  splice joint(endpoint::responses, {});
+  joint.relayed(named({{"type", "response.created"}, {"response", {{"id", "resp_1"}}}}));
+  joint.relayed(named({{"type", "response.output_item.added"}, {"item", {{"type", "message"}}}}));
+  joint.relayed(named({{"type", "response.content_part.added"}, {"part", {{"type", "output_text"}, {"text", "Hi"}}}}));
+  EXPECT_EQ(joint.obstacle(), "malformed");
+}
+
 TEST(Splice, IsGivenUpForAReasonOfTheCallersOwn) {
   splice joint(endpoint::chat_completions, {});
   joint.relayed(joined(cloud_stream(endpoint::chat_completions, {"Hello"}, {}), 2));

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -6,6 +7,7 @@
 #include "tideover/core/failure.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/core/ids.hpp"
+#include "tideover/core/ip_kind.hpp"
 #include "tideover/core/keyed_hash.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
@@ -23,6 +25,52 @@ TEST(Time, AfterNeverOverflows) {
   EXPECT_EQ(after(never, 5s), never);
   EXPECT_EQ(after(start, never - start), never);
   EXPECT_EQ(after(start, never - start - 1ns), never - 1ns);
+}
+
+ip_kind kind_of_text(const std::string& text) {
+  unsigned char bytes[16];
+  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return kind_of_ip({bytes, 4});
+  EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), bytes), 1) << text;
+  return kind_of_ip(bytes);
+}
+
+TEST(IpKind, LooksThroughEveryWayOfWritingIpv4InIpv6) {
+  struct row {
+    std::string v4;
+    ip_kind kind;
+  };
+  for (const auto& [v4, kind] : std::vector<row>{{"127.0.0.1", ip_kind::loopback},
+                                                 {"127.255.255.254", ip_kind::loopback},
+                                                 {"0.0.0.0", ip_kind::unspecified},
+                                                 {"0.1.2.3", ip_kind::unspecified},
+                                                 {"169.254.169.254", ip_kind::link_local},
+                                                 {"10.1.2.3", ip_kind::private_net},
+                                                 {"172.16.0.1", ip_kind::private_net},
+                                                 {"192.168.255.1", ip_kind::private_net},
+                                                 {"100.64.0.1", ip_kind::private_net},
+                                                 {"126.255.255.255", ip_kind::public_net},
+                                                 {"128.0.0.1", ip_kind::public_net},
+                                                 {"169.253.0.1", ip_kind::public_net},
+                                                 {"169.255.0.1", ip_kind::public_net},
+                                                 {"104.18.7.192", ip_kind::public_net}}) {
+    EXPECT_EQ(kind_of_text(v4), kind) << v4;
+    for (const char* prefix : {"::ffff:", "64:ff9b::", "64:ff9b:1::"}) EXPECT_EQ(kind_of_text(prefix + v4), kind) << v4;
+    if (kind != ip_kind::unspecified) {
+      EXPECT_EQ(kind_of_text("::" + v4), kind) << v4;
+    }
+    unsigned char b[4];
+    ASSERT_EQ(inet_pton(AF_INET, v4.c_str(), b), 1);
+    unsigned char const six_to_four[16] = {0x20, 0x02, b[0], b[1], b[2], b[3]};
+    EXPECT_EQ(kind_of_ip(six_to_four), kind) << v4;
+  }
+  EXPECT_EQ(kind_of_text("::"), ip_kind::unspecified);
+  EXPECT_EQ(kind_of_text("::1"), ip_kind::loopback);
+  EXPECT_EQ(kind_of_text("::2"), ip_kind::public_net);
+  EXPECT_EQ(kind_of_text("fe80::1"), ip_kind::link_local);
+  EXPECT_EQ(kind_of_text("febf::1"), ip_kind::link_local);
+  EXPECT_EQ(kind_of_text("fec0::1"), ip_kind::public_net);
+  EXPECT_EQ(kind_of_text("fd00:ec2::254"), ip_kind::private_net);
+  EXPECT_EQ(kind_of_text("2606:4700::6812:7c0"), ip_kind::public_net);
 }
 
 TEST(Words, EveryTokenReadsBackAsItself) {

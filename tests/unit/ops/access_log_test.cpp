@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "tideover/ops/notice_pace.hpp"
+
 namespace tideover::ops {
 namespace {
 
@@ -258,6 +260,37 @@ TEST(BreakerLine, SaysWhichUpstreamWhatNowAndWhy) {
   EXPECT_NE(breaker_line(change, "openai", "", when, line_format::text)
                 .find("INFO  openai can be reached again upstream=openai state=closed reason=connect model=m\n"),
             std::string::npos);
+}
+
+TEST(AuthLine, SaysAsAnErrorWhoHasToMendWhat) {
+  failure what;
+  what.why = reason::auth;
+  what.status = 401;
+  what.detail = "status 401 invalid_api_key";
+  auto line = ordered_json::parse(auth_line(what, "openai", "OpenAI", true, when, line_format::json));
+  EXPECT_EQ(line["event"], "auth");
+  EXPECT_EQ(line["level"], "error");
+  EXPECT_EQ(line["upstream"], "openai");
+  EXPECT_EQ(line["status"], 401);
+  EXPECT_EQ(line["detail"], "status 401 invalid_api_key");
+  EXPECT_EQ(line["msg"], "OpenAI refuses the configured key: look at this upstream's credential");
+  line = ordered_json::parse(auth_line(what, "openai", "", false, when, line_format::json));
+  EXPECT_EQ(line["msg"], "openai refuses keys that worked until now: its authentication seems to be out");
+  EXPECT_NE(auth_line(what, "openai", "OpenAI", true, when, line_format::text)
+                .find("ERROR OpenAI refuses the configured key: look at this upstream's credential upstream=openai "
+                      "status=401 detail=status 401 invalid_api_key\n"),
+            std::string::npos);
+}
+
+TEST(NoticePace, SaysTheSameThingOnceAPauseForEachSubject) {
+  using namespace std::chrono_literals;
+  notice_pace pace(1min);
+  time_point const now{1h};
+  EXPECT_TRUE(pace.due("openai", now));
+  EXPECT_FALSE(pace.due("openai", now + 59s));
+  EXPECT_TRUE(pace.due("anthropic", now + 59s));
+  EXPECT_TRUE(pace.due("openai", now + 60s)) << "counted from when it was said, not from when it was last asked";
+  EXPECT_FALSE(pace.due("openai", now + 119s));
 }
 
 }  // namespace

@@ -79,13 +79,27 @@ TEST(Classify, TellsMoneyFromRates) {
       {400, openai_error("invalid_request_error", "context_length_exceeded"), std::nullopt},
       {400, openai_error("invalid_request_error", "billing_hard_limit_reached"), reason::quota},
       {400, openai_error("insufficient_quota", "insufficient_quota"), reason::quota},
+      {429, openai_error("x", "context_length_exceeded"), reason::rate_limited},
+      {429, openai_error("x", "monthly_budget_exceeded"), reason::quota},
+      {429, openai_error("x", "tokens_rate_limit_exceeded"), reason::rate_limited},
+      {400, openai_error("invalid_request_error", "string_above_max_length_exceeded"), std::nullopt},
+      {400, openai_error("invalid_request_error", "image_count_exceeded"), std::nullopt},
       {402, "", reason::quota},
+      {402, openai_error("invalid_request_error", "context_length_exceeded"), reason::quota},
       {402, anthropic_error("billing_error", "pay"), reason::quota},
       {429, anthropic_error("rate_limit_error", "slow"), reason::rate_limited},
       {429, anthropic_error("rate_limit_error", "spent", "enforced_spend_limit_reached"), reason::quota},
       {400,
        anthropic_error("invalid_request_error",
                        "You have reached your specified API usage limits. You will regain access on 2026-09-01."),
+       reason::quota},
+      {429, anthropic_error("rate_limit_error", "spent", "contract_spend_limit_reached"), reason::quota},
+      {429, anthropic_error("rate_limit_error", "spent", "linked_organization_spend_limit_reached"), reason::quota},
+      {429, anthropic_error("rate_limit_error", "spent", "some_future_spend_limit"), reason::quota},
+      {400, anthropic_error("invalid_request_error", "spent", "contract_spend_limit_reached"), reason::quota},
+      {400,
+       anthropic_error("invalid_request_error",
+                       "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"),
        reason::quota},
       {400, anthropic_error("invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"), std::nullopt},
       {400, anthropic_error("invalid_request_error", "So: You have reached your specified API usage limits"),
@@ -99,9 +113,15 @@ TEST(Classify, TellsMoneyFromRates) {
 }
 
 TEST(Classify, AnthropicsSpendLimitWithARetryAfterHealsByWaiting) {
-  auto const body = anthropic_error("rate_limit_error", "spent", "enforced_spend_limit_reached");
-  EXPECT_EQ(why(429, body, {{"retry-after", "30"}}), reason::rate_limited);
-  EXPECT_EQ(why(429, body, {{"retry-after", "soon"}}), reason::quota);
+  for (const char* code :
+       {"enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"}) {
+    auto const body = anthropic_error("rate_limit_error", "spent", code);
+    EXPECT_EQ(why(429, body, {{"retry-after", "30"}}), reason::rate_limited) << code;
+    EXPECT_EQ(why(429, body, {{"retry-after", "soon"}}), reason::quota) << code;
+  }
+  // OpenAI's never heal, whatever stands beside them (CL §2).
+  EXPECT_EQ(why(429, openai_error("insufficient_quota", "project_spend_limit_exceeded"), {{"retry-after", "30"}}),
+            reason::quota);
 }
 
 TEST(Classify, KeepsStatusAdviceAndTokensButNoSentenceThatMightQuoteTheCaller) {
@@ -115,9 +135,28 @@ TEST(Classify, KeepsStatusAdviceAndTokensButNoSentenceThatMightQuoteTheCaller) {
   EXPECT_EQ(f->detail, "status 429 requests");
 }
 
-TEST(Classify, OnlyStatusesThatAreAmbiguousNeedTheirBody) {
-  for (unsigned status = 100; status < 600; ++status)
-    EXPECT_EQ(needs_body(status), status == 400 || status == 402 || status == 429) << status;
+TEST(Classify, AnOutageOfTheProvidersAuthenticationIsNotTheCallersToMend) {
+  constexpr credential_source outage{.configured = false, .outage = true};
+  for (unsigned const status : {401u, 403u}) {
+    auto const f = classify_status(response(status), openai_error("invalid_request_error", "invalid_api_key"),
+                                   dialect::openai, outage, 0);
+    ASSERT_TRUE(f);
+    EXPECT_EQ(f->why, reason::auth);
+    EXPECT_EQ(f->detail,
+              "status " + std::to_string(status) +
+                  " invalid_request_error invalid_api_key; several keys that worked are refused at once: the "
+                  "provider's authentication is out");
+  }
+  for (unsigned const status : {400u, 404u, 413u, 422u}) EXPECT_EQ(why(status, {}, {}, outage), std::nullopt);
+}
+
+TEST(Classify, NoBodyWhateverItSaysTurnsTheRequestsOwnFaultIntoAFailure) {
+  for (unsigned const status : {403u, 404u, 405u, 413u, 415u, 422u, 451u, 499u})
+    for (auto const& body :
+         {openai_error("insufficient_quota", "insufficient_quota"), openai_error("server_error", "server_error"),
+          openai_error("rate_limit_error", "rate_limit_exceeded"), anthropic_error("overloaded_error", "Overloaded"),
+          anthropic_error("billing_error", "You have reached your specified API usage limits")})
+      EXPECT_EQ(why(status, body), std::nullopt) << status << body;
 }
 
 }  // namespace
