@@ -13,7 +13,7 @@ using net::on;
 using net::woken;
 
 namespace {
-constexpr unsigned max_interim_responses = 16;  // 1xx before the answer (faults D15)
+constexpr unsigned max_interim_responses = 100;  // 1xx before the answer: all are swallowed, endless ones are none
 }
 
 attempt::attempt(worker& home, net::stream& caller, std::size_t upstream)

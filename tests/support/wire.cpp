@@ -286,18 +286,19 @@ void wire::shrink_receive_buffer(int bytes) {
 }
 
 namespace {
-descriptor bound_socket(std::uint16_t port) {
+descriptor bound_socket(const std::string& address, std::uint16_t port) {
   descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) fail("socket");
   int const one = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  auto const at = loopback(port);
+  auto const at = loopback(port, address.c_str());
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) fail("bind");
   return socket;
 }
 }  // namespace
 
-reserved_port::reserved_port() : holder_(bound_socket(0)) {
+reserved_port::reserved_port(std::string address, std::uint16_t number)
+    : address_(std::move(address)), holder_(bound_socket(address_, number)) {
   sockaddr_in at{};
   socklen_t size = sizeof at;
   if (::getsockname(holder_.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0) fail("getsockname");
@@ -305,16 +306,21 @@ reserved_port::reserved_port() : holder_(bound_socket(0)) {
 }
 
 descriptor reserved_port::listen(int backlog) const {
-  auto socket = bound_socket(number_);
+  auto socket = bound_socket(address_, number_);
   if (::listen(socket.get(), backlog) != 0) fail("listen");
   return socket;
 }
 
-full_backlog::full_backlog() : listener_(port_.listen(0)) {
+full_backlog::full_backlog() : own_(std::make_unique<reserved_port>()), port_(own_.get()) { fill(); }
+
+full_backlog::full_backlog(const reserved_port& on) : port_(&on) { fill(); }
+
+void full_backlog::fill() {
+  listener_ = port_->listen(0);
   // The kernel takes a connection or two more than asked; fill until one hangs.
   for (int i = 0; i < 16; ++i) {
     descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    auto const at = loopback(port_.number());
+    auto const at = loopback(port_->number(), port_->address().c_str());
     (void)::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at);
     pollfd entry{socket.get(), POLLOUT, 0};
     bool const connected = ::poll(&entry, 1, 200) == 1;

@@ -111,14 +111,17 @@ class wire {
 };
 
 /// A port on 127.0.0.1 that stays ours for life, whether or not somebody listens on it: a closed port could otherwise
-/// be taken by anybody, or a connect() to it could even meet itself.
+/// be taken by anybody, or a connect() to it could even meet itself. Another address or a given number are for tests
+/// that have a network of their own.
 class reserved_port {
  public:
-  reserved_port();
+  explicit reserved_port(std::string address = "127.0.0.1", std::uint16_t number = 0);
+  const std::string& address() const { return address_; }
   std::uint16_t number() const { return number_; }
   descriptor listen(int backlog = 512) const;
 
  private:
+  std::string address_;
   descriptor holder_;
   std::uint16_t number_ = 0;
 };
@@ -127,10 +130,14 @@ class reserved_port {
 class full_backlog {
  public:
   full_backlog();
-  std::uint16_t port() const { return port_.number(); }
+  explicit full_backlog(const reserved_port& on);  // which must outlive it
+  std::uint16_t port() const { return port_->number(); }
 
  private:
-  reserved_port port_;
+  void fill();
+
+  std::unique_ptr<reserved_port> own_;
+  const reserved_port* port_;
   descriptor listener_;
   std::vector<descriptor> fillers_;
 };
