@@ -15,6 +15,7 @@
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/demo.hpp"
 #include "tideover/app/logging.hpp"
+#include "tideover/app/service_manager.hpp"
 #include "tideover/config/places.hpp"
 #include "tideover/ops/durable_file.hpp"
 
@@ -95,7 +96,8 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
 /// Signals, taken in a thread-free way on a small context of their own, become calls on the daemon.
 class signal_listener {
  public:
-  explicit signal_listener(daemon& running) : running_(running), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+  signal_listener(daemon& running, const service_manager& manager)
+      : running_(running), manager_(manager), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
     listen();
     thread_ = std::thread([this] { context_.run(); });
   }
@@ -113,6 +115,7 @@ class signal_listener {
       } else if (!draining_) {
         draining_ = true;
         spdlog::info("{}: draining; a second signal ends at once", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        manager_.stopping();
         running_.drain();
       } else {
         spdlog::info("second signal: ending now");
@@ -123,6 +126,7 @@ class signal_listener {
   }
 
   daemon& running_;
+  const service_manager& manager_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
   bool draining_ = false;
@@ -149,12 +153,15 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
   options.state_directory = usable_state_directory(world);
   options.usual_sockets = config::usual_admin_sockets(world);
+  service_manager manager(world);
+  options.alive = [&manager](time_point now) { manager.alive(now); };
   try {
     daemon running(options);
-    signal_listener const signals(running);
+    signal_listener const signals(running, manager);
     running.ask_local([&] { print_banner(configuration, running); });
     // Connections are accepted by the kernel since the sockets listen; whoever reads the file may connect.
     if (!command.ready_file.empty()) write_ready_file(command.ready_file, running.addresses());
+    manager.ready();
     running.run();
   } catch (const std::exception& e) {
     std::cerr << "tideover: " << e.what() << '\n';

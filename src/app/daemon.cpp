@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -85,7 +86,8 @@ struct daemon::parts {
         decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
                   clock::now()),
         drain_timer(host.context()),
-        usual_sockets(options.usual_sockets) {}
+        usual_sockets(options.usual_sockets),
+        alive(options.alive) {}
 
   void bind();
   void listen_for_admin();
@@ -93,6 +95,7 @@ struct daemon::parts {
   void worker_ended();
   void log_breakers();
   ops::status_facts facts();
+  bool all_loops_turn(time_point now) const;
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -109,6 +112,7 @@ struct daemon::parts {
   proxy::health_table health;
   ops::journal events;
   proxy::contingency_view contingency;
+  proxy::client_gate clients;
   ops::contingency_control decisions;
   proxy::services shared;
   std::optional<ops::cloud_probe> probe;
@@ -121,6 +125,7 @@ struct daemon::parts {
   boost::asio::steady_timer drain_timer;
   std::atomic<bool> draining{false};
   std::vector<std::string> const usual_sockets;
+  std::function<void(time_point)> const alive;
   std::int64_t const started = unix_seconds();
   bound_addresses addresses;
 };
@@ -146,6 +151,7 @@ void daemon::parts::bind() {
   shared.local = &catalog;
   shared.health = &health;
   shared.contingency = &contingency;
+  shared.clients = &clients;
   shared.connections = &connections;
 
   std::random_device entropy;
@@ -168,6 +174,12 @@ void daemon::parts::listen_for_admin() {
   admin->open(configuration->admin, usual_sockets);
   addresses.admin = admin->address();
   addresses.admin_socket = admin->socket();
+}
+
+/// A worker whose loop stands still for longer than this hangs: its tick comes ten times a second.
+bool daemon::parts::all_loops_turn(time_point now) const {
+  return std::all_of(workers.begin(), workers.end(),
+                     [&](const auto& w) { return w->ended() || now - w->last_turn() < std::chrono::seconds(5); });
 }
 
 ops::status_facts daemon::parts::facts() {
@@ -271,6 +283,7 @@ void daemon::run() {
     if (!p.draining) p.probe->tick(now);
     p.decisions.tick(now);
     p.admin->tick(now);
+    if (p.alive && p.all_loops_turn(now)) p.alive(now);
     p.log_breakers();
   };
   p.host.run();

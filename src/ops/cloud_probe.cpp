@@ -21,7 +21,7 @@ void cloud_probe::tick(time_point now) {
       u.doubted = true;
       u.next = after(now, pause(settings));
     }
-    if (now < u.next || !shared_.cloud_may_be_used()) continue;
+    if (now < u.next || !shared_.upkeep_pass()) continue;
     u.next = after(now, pause(settings));
     u.asking = true;
     net::spawn(ask(index), [&u](std::exception_ptr) { u.asking = false; });
@@ -38,7 +38,8 @@ duration cloud_probe::pause(const config::upstream& u) {
 net::task<void> cloud_probe::ask(std::uint16_t upstream) {
   const auto& way = shared_.upstreams[upstream];
   auto const by = after(clock::now(), std::min<duration>(way.settings->timeouts.connect, longest_interval));
-  auto const dialled = co_await net::dial(control_, *shared_.names, way.target, nullptr, by);
+  auto const dialled =
+      co_await net::dial(control_, *shared_.names, way.target, nullptr, by, nullptr, shared_.upkeep_pass());
   if (dialled.connection) shared_.health->probe_succeeded(upstream);
 }
 

@@ -1,14 +1,11 @@
 #include "tideover/proxy/services.hpp"
 
-#include <algorithm>
+#include "tideover/policy/reach.hpp"
 
 namespace tideover::proxy {
 
-bool services::cloud_may_be_used() const {
-  return std::any_of(configuration->workflows.begin(), configuration->workflows.end(), [&](const auto& entry) {
-    const auto& [name, w] = entry;
-    return w.policy != policy_kind::local_only && !contingency->active(name);
-  });
+std::optional<cloud_pass> services::upkeep_pass() const {
+  return policy::reach::of_upkeep(*configuration, [&](const std::string& w) { return contingency->active(w); });
 }
 
 }  // namespace tideover::proxy

@@ -19,7 +19,9 @@ struct daemon_options {
   std::string no_proxy;
   int log_descriptor = 1;  // request and event lines
   bool log_json = true;
-  std::string state_directory;             // empty: none, nothing is kept
+  std::string state_directory;  // empty: none, nothing is kept
+  /// Called by the control loop while all loops go round.
+  std::function<void(time_point now)> alive;
   std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none
 };
 

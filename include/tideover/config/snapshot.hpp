@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tideover/core/secret.hpp"
+#include "tideover/core/sha256.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/core/words.hpp"
 
@@ -41,6 +42,19 @@ struct admin {
   std::string socket_path;      // empty: where it usually is, if it can be there (config/places)
   std::optional<secret> token;  // for changes over TCP, and for reads beyond this machine
   bool allow_unauthenticated = false;
+};
+
+/// A key of the house's own that opens the proxy; the key itself stands nowhere.
+struct client_key {
+  std::string name;                     // for logs
+  std::optional<sha256_digest> sha256;  // absent: what was written is none (config/check refuses it)
+  std::string workflow;                 // bound to it; empty: the caller chooses
+  unsigned requests_per_minute = 0;     // 0: no limit
+};
+
+struct clients {
+  bool required = false;
+  std::vector<client_key> keys;
 };
 
 /// A parsed upstream URL: scheme, authority and a base path without a trailing slash (usually empty).
@@ -209,6 +223,7 @@ struct contingency {
 struct snapshot {
   std::vector<listener> listeners;
   struct admin admin;
+  struct clients clients;
   std::vector<upstream> upstreams;
   std::vector<model_rule> models;
   std::map<std::string, workflow, std::less<>> workflows;  // "default" exists always

@@ -48,6 +48,7 @@ struct building {
   upstream* current_upstream = nullptr;
   model_rule* current_rule = nullptr;
   workflow* current_workflow = nullptr;
+  client_key* current_key = nullptr;
 };
 
 struct key_row {

@@ -12,10 +12,12 @@
 
 #include "tideover/adapt/framing.hpp"
 #include "tideover/config/snapshot.hpp"
+#include "tideover/core/cloud_pass.hpp"
 #include "tideover/net/dialer.hpp"
 #include "tideover/net/resolver.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/client_gate.hpp"
 #include "tideover/proxy/contingency_view.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
@@ -64,11 +66,12 @@ struct services {
   local_knowledge* local = nullptr;
   health_table* health = nullptr;
   const contingency_view* contingency = nullptr;
+  client_gate* clients = nullptr;
   std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
 
-  /// Is there a workflow whose requests may go to a cloud now? Where there is none, nothing is opened to one, not even
-  /// for free or ahead of time (contract §6).
-  bool cloud_may_be_used() const;
+  /// For what is done ahead of requests. Where no workflow may use a cloud now, nothing is opened to one, not even for
+  /// free (contract §6).
+  std::optional<cloud_pass> upkeep_pass() const;
 };
 
 }  // namespace tideover::proxy
