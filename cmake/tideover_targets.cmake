@@ -38,7 +38,7 @@ function(tideover_library name)
   tideover_target_defaults(${name})
 endfunction()
 
-# tideover_test(name LABEL unit|simulation|component|integration LIBS … SOURCES …): one test program.
+# tideover_test(name LABEL unit|simulation|component|integration|fault LIBS … SOURCES …): one test program.
 function(tideover_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TIMEOUT)

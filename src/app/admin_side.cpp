@@ -44,8 +44,11 @@ void admin_side::serve_reads() {
       return ops::text_reply("Unknown query: use /readyz or /readyz?tier=local.\n", 400);
     auto const facts = sources_.facts();
     if (facts.draining) return ops::text_reply("draining\n", 503);
-    if (local && !(facts.catalog->known && facts.catalog_problem.empty()))
-      return ops::text_reply("the local server has not answered yet\n", 503);
+    if (local) {
+      bool const serves =
+          facts.local_ready == policy::ready_state::ready || facts.local_ready == policy::ready_state::degraded;
+      return ops::text_reply(std::string(token(facts.local_ready)) + "\n", serves ? 200 : 503);
+    }
     return ops::text_reply("ok\n");
   });
   api_.on("GET", "/metrics", [this](const ops::admin_call&) {

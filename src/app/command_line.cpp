@@ -17,11 +17,11 @@ constexpr auto footer = R"(Point your apps at the proxy and change nothing else:
 
 `tideover COMMAND --help` explains one command.)";
 
-constexpr std::array<std::string_view, 9> commands{"run", "check",  "validate",    "schema", "env",
-                                                   "key", "status", "contingency", "version"};
+constexpr std::array<std::string_view, 10> commands{"run", "check",  "validate",    "schema",    "env",
+                                                    "key", "status", "contingency", "readiness", "version"};
 
 // Commands of the contract that a later version brings: a plain "unknown command" would send people looking.
-constexpr std::array<std::string_view, 11> later{"doctor", "explain",  "drill",      "alert", "readiness", "reload",
+constexpr std::array<std::string_view, 10> later{"doctor", "explain",  "drill",      "alert", "reload",
                                                  "init",   "firewall", "completion", "log",   "top"};
 
 command_line_result refused(std::string message) {
@@ -214,6 +214,13 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
   new_key->add_option("NAME", key.name, "Name of the caller, for logs")->required();
   new_key->add_option("--workflow", key.workflow, "Workflow that the key is bound to")->type_name("NAME");
   new_key->add_flag("--json", key.json, "Print the result as JSON");
+  readiness_command readiness;
+  auto* on_readiness =
+      app.add_subcommand("readiness", "Check whether the local tier works, with a small test")->group("Commands");
+  on_readiness->footer("Exit code 0: ready, 1: degraded, 2: down, 3: unknown; 78: the configuration has errors.");
+  with_config(*on_readiness, readiness.config_file);
+  on_readiness->add_flag("--json", readiness.json, "Print the result as JSON");
+  on_readiness->add_flag("--once", readiness.once, "Make the checks here, without asking a running daemon");
 
   version_command version;
   auto* on_version = app.add_subcommand("version", "Print the version")->group("Commands");
@@ -276,6 +283,8 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     if (key.workflow && !config::is_plain_name(*key.workflow, true))
       return refused(in_ticks(*key.workflow) + " is no name of a workflow");
     result.command = std::move(key);
+  } else if (on_readiness->parsed()) {
+    result.command = std::move(readiness);
   } else if (on_version->parsed()) {
     result.command = version;
   } else {

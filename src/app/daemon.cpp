@@ -7,20 +7,20 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <map>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "exchange_reporter.hpp"
+#include "routes.hpp"
 #include "tideover/app/admin_side.hpp"
 #include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/cloud_probe.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/journal.hpp"
-#include "tideover/ops/local_catalog.hpp"
+#include "tideover/ops/local_tier.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::app {
@@ -37,38 +37,6 @@ std::string machine_name() {
   return name;
 }
 
-std::vector<proxy::upstream_route> make_routes(const config::snapshot& configuration, const daemon_options& options) {
-  std::vector<proxy::upstream_route> routes;
-  std::map<std::string, net::ssl_context> contexts;  // one per trust setting
-  for (const auto& settings : configuration.upstreams) {
-    const auto& url = settings.urls.front();
-    proxy::upstream_route route;
-    route.settings = &settings;
-    route.authority = url.authority();
-    route.base_path = url.base_path;
-    route.target.host = url.host;
-    route.target.port = url.port;
-    route.target.outside = settings.tier == tier::cloud;
-    route.target.inside = settings.tier == tier::local && !settings.allow_public;
-    if (url.tls) {
-      auto& context = contexts[settings.tls.ca_file];
-      if (!context) context = net::make_client_context(settings.tls.ca_file);
-      route.target.tls = context;
-      route.target.server_name = settings.tls.server_name.empty() ? url.host : settings.tls.server_name;
-      if (settings.tier == tier::cloud)
-        route.target.through = net::tunnel_for({options.https_proxy, options.no_proxy}, url.host, url.port);
-    }
-    routes.push_back(std::move(route));
-  }
-  return routes;
-}
-
-const proxy::upstream_route* first_local(const std::vector<proxy::upstream_route>& routes) {
-  for (const auto& r : routes)
-    if (r.settings->tier == tier::local) return &r;
-  return nullptr;
-}
-
 /// Names compiled in at configuration time of the build.
 std::string version() { return TIDEOVER_VERSION; }
 
@@ -79,8 +47,7 @@ struct daemon::parts {
       : configuration(options.configuration),
         memory(configuration->limits.replay_memory),
         log(options.log_descriptor),
-        routes(make_routes(*configuration, options)),
-        catalog(control, names, first_local(routes)),
+        routes(make_routes(*configuration, {options.https_proxy, options.no_proxy})),
         health(*configuration),
         events({.directory = options.state_directory}),
         decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
@@ -96,6 +63,9 @@ struct daemon::parts {
   void log_breakers();
   ops::status_facts facts();
   bool all_loops_turn(time_point now) const;
+  void log_readiness(const ops::readiness_report& report);
+  bool trouble() const;
+  policy::ready_state local_state() const;
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -108,13 +78,13 @@ struct daemon::parts {
   ops::line_format format = ops::line_format::json;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};
   std::vector<proxy::upstream_route> routes;
-  ops::local_catalog_watch catalog;
   proxy::health_table health;
   ops::journal events;
   proxy::contingency_view contingency;
   proxy::client_gate clients;
   ops::contingency_control decisions;
   proxy::services shared;
+  std::optional<ops::local_tier> local;
   std::optional<ops::cloud_probe> probe;
   std::vector<std::unique_ptr<exchange_reporter>> reporters;
   std::vector<std::unique_ptr<proxy::worker>> workers;
@@ -145,14 +115,19 @@ void daemon::parts::bind() {
 
   shared.configuration = configuration;
   shared.upstreams = routes;
+  for (const auto& u : configuration->upstreams)
+    shared.gates.push_back(u.tier == tier::local ? std::make_shared<proxy::local_gate>(u) : nullptr);
   shared.hosts = {machine_name(), configuration->hosts};
   shared.names = &names;
   shared.memory = &memory;
-  shared.local = &catalog;
   shared.health = &health;
   shared.contingency = &contingency;
   shared.clients = &clients;
   shared.connections = &connections;
+  local.emplace(control, shared);
+  shared.local = &*local;
+  if (auto* const readiness = local->readiness())
+    readiness->on_change = [this](const ops::readiness_report& report) { log_readiness(report); };
 
   std::random_device entropy;
   for (std::size_t i = 0; i < count; ++i) {
@@ -196,8 +171,9 @@ ops::status_facts daemon::parts::facts() {
   f.contingency = &decisions.state();
   f.contingency_not_kept = decisions.not_kept();
   f.obstacles = health.obstacles();
-  f.catalog = catalog.current();
-  f.catalog_problem = catalog.problem();
+  f.catalog = local->current();
+  f.catalog_problem = local->problem();
+  f.local_ready = local_state();
   f.connections = connections.load(std::memory_order_relaxed);
   f.log_lines_dropped = log.dropped();
   auto const journal = events.state();
@@ -216,11 +192,12 @@ std::string daemon::parts::metrics_text() const {
   view.journal_lines_lost = journal.lost;
   for (const auto& cause : decisions.state().causes())
     view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
-  bool const local_up = catalog.current()->known && catalog.problem().empty();
+  bool const local_up = local->current()->known && local->problem().empty();
   for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
     const auto& u = configuration->upstreams[i];
     if (u.tier == tier::local) {
       view.upstreams.push_back({u.name, local_up});
+      view.queues.push_back({u.name, shared.gates[i]->waiting()});
       continue;
     }
     // Down is what cannot be reached, and what refuses for now; one model that nobody asks for is neither.
@@ -228,6 +205,16 @@ std::string daemon::parts::metrics_text() const {
     bool const reachable = health.way_is_clear(i);
     view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
     view.breakers.push_back({u.name, state});
+  }
+  if (const auto* readiness = local->readiness()) {
+    auto const report = readiness->report();
+    for (auto const check : policy::all_ready_checks)
+      if (auto const state = report.verdict.of(check); state != policy::ready_state::unknown)
+        view.local_checks.push_back({report.upstream, std::string(token(check)), state == policy::ready_state::ready});
+    for (const auto& m : report.models) {
+      if (m.tokens_per_second > 0) view.local_speeds.push_back({m.model, m.tokens_per_second});
+      if (m.gpu_known) view.local_gpu.push_back({m.model, m.gpu_fraction});
+    }
   }
   return registry.render(view);
 }
@@ -244,6 +231,27 @@ void daemon::parts::log_breakers() {
     if (!change.model.empty()) entry.more["model"] = change.model;
     events.write(entry);
   }
+}
+
+void daemon::parts::log_readiness(const ops::readiness_report& report) {
+  const auto* u = configuration->find_upstream(report.upstream);
+  auto const now = std::chrono::system_clock::now().time_since_epoch();
+  log.write(ops::readiness_line(report, u ? std::string_view(u->title) : std::string_view(report.upstream),
+                                std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+}
+
+/// Is a cloud left alone for now? Then its stand-ins stay warm, even without traffic.
+bool daemon::parts::trouble() const {
+  for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i)
+    if (configuration->upstreams[i].tier == tier::cloud &&
+        (!health.way_is_clear(i) || health.shown_state(i) != policy::circuit_breaker::state::closed))
+      return true;
+  return false;
+}
+
+policy::ready_state daemon::parts::local_state() const {
+  const auto* readiness = local->readiness();
+  return readiness ? readiness->report().verdict.state : policy::ready_state::down;
 }
 
 void daemon::parts::worker_ended() {
@@ -279,11 +287,13 @@ void daemon::run() {
     });
   }
   p.control.on_tick = [&p](time_point now) {
-    p.catalog.tick(now);
+    p.local->tick(now, p.trouble());
     if (!p.draining) p.probe->tick(now);
     p.decisions.tick(now);
     p.admin->tick(now);
     if (p.alive && p.all_loops_turn(now)) p.alive(now);
+    for (const auto& gate : p.shared.gates)
+      if (gate) gate->advance(now);
     p.log_breakers();
   };
   p.host.run();
@@ -320,12 +330,12 @@ void daemon::stop() {
 void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
 
 daemon::local_state daemon::local() const {
-  auto const catalog = parts_->catalog.current();
-  return {catalog->known, catalog->models.size(), parts_->catalog.problem()};
+  auto const catalog = parts_->local->current();
+  return {catalog->known, catalog->models.size(), parts_->local->problem()};
 }
 
 std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }
 
-void daemon::ask_local(std::function<void()> done) { parts_->catalog.refresh(std::move(done)); }
+void daemon::ask_local(std::function<void()> done) { parts_->local->refresh(std::move(done)); }
 
 }  // namespace tideover::app

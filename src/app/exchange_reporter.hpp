@@ -24,6 +24,7 @@ class exchange_reporter : public proxy::exchange_sink {
     metrics_.first_content(from.name, since_start);
   }
   void chunk_gap(const config::upstream& from, duration gap) override { metrics_.chunk_gap(from.name, gap); }
+  void queue_waited(const config::upstream& at, duration wait) override { metrics_.queue_waited(at.name, wait); }
   void finished(const proxy::exchange_record& record) override {
     metrics_.record(record);
     log_.write(ops::request_line(record, now_microseconds(), format_));

@@ -4,6 +4,7 @@
 #include "tideover/app/application.hpp"
 #include "tideover/app/command_line.hpp"
 #include "tideover/app/operator_commands.hpp"
+#include "tideover/app/readiness_command.hpp"
 
 int main(int argc, char** argv) {
   using namespace tideover;
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
     }
     int operator()(const app::status_command& c) const { return app::run_status(c, world, std::cout, std::cerr); }
     int operator()(const app::key_command& c) const { return app::run_key(c, std::cout, std::cerr); }
+    int operator()(const app::readiness_command& c) const { return app::run_readiness(c, world, std::cout, std::cerr); }
     int operator()(const app::version_command& c) const { return app::run_version(c, std::cout); }
   };
   return std::visit(perform{world}, said.command);

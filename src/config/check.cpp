@@ -10,6 +10,7 @@ namespace tideover::config {
 namespace {
 
 constexpr std::size_t most_upstreams = 8;  // as many as one request can have candidates
+constexpr std::size_t most_urls = 64;
 
 class checker {
  public:
@@ -127,11 +128,17 @@ class checker {
                 std::string(u.tier == tier::local ? "http://127.0.0.1:11434" : "https://api.openai.com"));
       return;
     }
-    if (u.urls.size() > 1)
-      error(path + ".urls",
-            "several URLs for one upstream are part of the configuration but not supported by this "
-            "version: name one");
-    for (const auto& where : u.urls) one_url(u, where, path + ".url");
+    if (u.urls.size() > 1 && u.tier == tier::cloud)
+      error(path + ".urls", "a cloud has one URL: several are for local upstreams, which share their requests");
+    if (u.urls.size() > most_urls)
+      error(path + ".urls", "has more than " + std::to_string(most_urls) + " entries: split it into several upstreams");
+    for (std::size_t i = 0; i < u.urls.size(); ++i) {
+      const auto name = u.urls.size() == 1 ? path + ".url" : path + ".urls[" + std::to_string(i) + "]";
+      one_url(u, u.urls[i], name);
+      for (std::size_t j = 0; j < i; ++j)
+        if (u.urls[i].to_string() == u.urls[j].to_string())
+          error(name, "is listed twice: its places would be counted twice too");
+    }
     one_breaker(u, path + ".breaker");
     if (u.tier == tier::local)
       only_local(u, path);

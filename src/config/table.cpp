@@ -184,7 +184,7 @@ std::vector<key_row> upstream_rows() {
        .kind = k::web_address,
        .description = "Where it is, without /v1: https://api.openai.com.",
        .store = [](b& to, const v& x) { to.current_upstream->urls.push_back(std::get<url>(x)); }},
-      container("upstreams.*.urls", k::list, "The same as a list; this version takes one entry."),
+      container("upstreams.*.urls", k::list, "The same as a list: several local servers share the requests."),
       {.path = "upstreams.*.urls[]",
        .kind = k::web_address,
        .description = "Where it is.",

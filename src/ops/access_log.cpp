@@ -258,4 +258,15 @@ std::string auth_line(const failure& what, std::string_view upstream, std::strin
   return out;
 }
 
+std::string event_text(std::int64_t unix_microseconds, std::string_view level,
+                       std::initializer_list<std::string_view> message,
+                       std::initializer_list<std::pair<std::string_view, std::string_view>> pairs) {
+  auto out = timestamp(unix_microseconds);
+  out += level == "error" ? " ERROR " : level == "warn" ? " WARN  " : " INFO  ";
+  for (auto const part : message) append_visible(out, part);
+  for (const auto& [name, value] : pairs) append_pair(out, name, value);
+  out += '\n';
+  return out;
+}
+
 }  // namespace tideover::ops

@@ -33,20 +33,16 @@ bool unwrap(const adapt::response_framing& framing, std::string_view raw, bool c
   return false;
 }
 
-}  // namespace
-
-net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
-                                      std::string authority, std::string path, std::size_t limit_bytes,
-                                      time_point deadline) {
+net::task<control_answer> converse(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
+                                   std::string request, std::size_t limit_bytes, time_point deadline) {
   control_answer answer;
   auto dialled = co_await net::dial(loop, names, target, nullptr, deadline);
   if (!dialled.connection) {
     answer.problem = dialled.problem.detail;
     co_return answer;
   }
+  answer.connected = true;
   auto& connection = *dialled.connection;
-  std::string const request = "GET " + path + " HTTP/1.1\r\nHost: " + authority +
-                              "\r\nAccept: application/json\r\nUser-Agent: tideover\r\nConnection: close\r\n\r\n";
   auto const sent = co_await net::write_all(connection, request, deadline - clock::now());
   if (sent != net::write_end::done) {
     answer.problem = "the request could not be sent";
@@ -90,6 +86,27 @@ net::task<control_answer> control_get(net::event_loop& loop, net::resolver& name
       co_return answer;
     }
   }
+}
+
+std::string head_of(std::string_view method, const std::string& path, const std::string& authority) {
+  return std::string(method) + " " + path + " HTTP/1.1\r\nHost: " + authority +
+         "\r\nAccept: application/json\r\nUser-Agent: tideover\r\nConnection: close\r\n";
+}
+
+}  // namespace
+
+net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
+                                      std::string authority, std::string path, std::size_t limit_bytes,
+                                      time_point deadline) {
+  return converse(loop, names, target, head_of("GET", path, authority) + "\r\n", limit_bytes, deadline);
+}
+
+net::task<control_answer> control_post(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
+                                       std::string authority, std::string path, std::string json,
+                                       std::size_t limit_bytes, time_point deadline) {
+  auto request = head_of("POST", path, authority) +
+                 "Content-Type: application/json\r\nContent-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json;
+  return converse(loop, names, target, std::move(request), limit_bytes, deadline);
 }
 
 }  // namespace tideover::ops

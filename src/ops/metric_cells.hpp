@@ -155,6 +155,7 @@ struct worker_metrics::cells {
   cell_map<upstream_label<std::string>, upstream_view, exchange_times> times;
   cell_map<upstream_label<std::string>, upstream_view, histogram_cell> first_content;
   cell_map<upstream_label<std::string>, upstream_view, histogram_cell> chunk_gap;
+  cell_map<upstream_label<std::string>, upstream_view, histogram_cell> queue_wait;
 };
 
 }  // namespace tideover::ops

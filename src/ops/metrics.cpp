@@ -117,6 +117,23 @@ void append_view(std::vector<MetricFamily>& out, const process_view& view) {
     for (auto const s : {state::closed, state::half_open, state::open})
       add_gauge(breakers, {{"upstream", b.upstream}, {"state", std::string(token(s))}}, s == b.state ? 1 : 0);
   out.push_back(std::move(breakers));
+  auto queues =
+      family("tideover_local_queue_length", "Requests that wait for a place at the local upstream", MetricType::Gauge);
+  for (const auto& q : view.queues) add_gauge(queues, {{"upstream", q.upstream}}, static_cast<double>(q.waiting));
+  out.push_back(std::move(queues));
+  auto ready =
+      family("tideover_local_ready", "Whether what was checked of the local upstream is in order", MetricType::Gauge);
+  for (const auto& c : view.local_checks)
+    add_gauge(ready, {{"upstream", c.upstream}, {"check", c.check}}, c.ready ? 1 : 0);
+  out.push_back(std::move(ready));
+  auto speeds =
+      family("tideover_local_tokens_per_second", "How fast the local model generated lately", MetricType::Gauge);
+  for (const auto& m : view.local_speeds) add_gauge(speeds, {{"model", m.model}}, m.value);
+  out.push_back(std::move(speeds));
+  auto gpu = family("tideover_local_gpu_fraction", "The share of the loaded local model that is on the GPU",
+                    MetricType::Gauge);
+  for (const auto& m : view.local_gpu) add_gauge(gpu, {{"model", m.model}}, m.value);
+  out.push_back(std::move(gpu));
   auto contingency = family("tideover_contingency_active", "Workflows that are kept from the cloud, and who said so",
                             MetricType::Gauge);
   for (const auto& c : view.contingency) add_gauge(contingency, {{"workflow", c.workflow}, {"source", c.source}}, 1);
@@ -161,11 +178,15 @@ void worker_metrics::chunk_gap(std::string_view upstream, duration gap) {
   cells_->chunk_gap.at(upstream_view(upstream)).observe(gap);
 }
 
+void worker_metrics::queue_waited(std::string_view upstream, duration wait) {
+  cells_->queue_wait.at(upstream_view(upstream)).observe(wait);
+}
+
 void metrics_registry::add(const worker_metrics* worker) { workers_.push_back(worker); }
 
 std::string metrics_registry::render(const process_view& view) const {
   counter_sums requests, failovers;
-  histogram_sums durations, overheads, first_contents, gaps;
+  histogram_sums durations, overheads, first_contents, gaps, queue_waits;
   for (const auto* worker : workers_) {
     const auto& cells = *worker->cells_;
     cells.requests.visit([&](const auto& k, const counter_cell& c) {
@@ -181,6 +202,7 @@ std::string metrics_registry::render(const process_view& view) const {
     });
     cells.first_content.visit([&](const auto& k, const histogram_cell& c) { first_contents[k.upstream].add(c); });
     cells.chunk_gap.visit([&](const auto& k, const histogram_cell& c) { gaps[k.upstream].add(c); });
+    cells.queue_wait.visit([&](const auto& k, const histogram_cell& c) { queue_waits[k.upstream].add(c); });
   }
 
   std::vector<MetricFamily> out;
@@ -194,6 +216,8 @@ std::string metrics_registry::render(const process_view& view) const {
                            first_contents));
   out.push_back(histograms("tideover_chunk_gap_seconds", "Between pieces of one streamed answer", gaps));
   out.push_back(histograms("tideover_overhead_seconds", "Time not spent waiting for an upstream", overheads));
+  out.push_back(
+      histograms("tideover_local_queue_wait_seconds", "Before a place at the local upstream was free", queue_waits));
   append_view(out, view);
   append_process(out);
   // A family without a series would print its help for nothing.

@@ -30,8 +30,10 @@ json upstream_of(const config::upstream& u, std::uint16_t index, const status_fa
   json made{{"name", u.name}, {"title", u.title}, {"tier", token(u.tier)}, {"dialect", token(u.dialect)}};
   made["url"] = u.urls.empty() ? "" : u.urls.front().to_string();
   if (u.tier == tier::local) {
-    made["up"] = well = local_answers(f);
-    if (!well) made["problem"] = f.catalog_problem.empty() ? "has not answered yet" : f.catalog_problem;
+    made["up"] = local_answers(f);
+    well = local_answers(f) && f.local_ready != policy::ready_state::down &&
+           f.local_ready != policy::ready_state::degraded;
+    if (!local_answers(f)) made["problem"] = f.catalog_problem.empty() ? "has not answered yet" : f.catalog_problem;
     return made;
   }
   made["credential"] = u.credential ? "configured" : "the caller's own";
@@ -60,7 +62,10 @@ json upstream_of(const config::upstream& u, std::uint16_t index, const status_fa
 json local_of(const status_facts& f) {
   json models = json::array();
   for (const auto& m : f.catalog->models) models.push_back({{"name", m.name}, {"loaded", m.loaded}});
-  return {{"known", f.catalog->known}, {"models", std::move(models)}, {"problem", f.catalog_problem}};
+  return {{"known", f.catalog->known},
+          {"readiness", token(f.local_ready)},
+          {"models", std::move(models)},
+          {"problem", f.catalog_problem}};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tideover/core/http_message.hpp"
 #include "tideover/policy/model_choice.hpp"
@@ -59,11 +60,18 @@ void read_capabilities(local_model& m, const json& list) {
   }
 }
 
+std::uint64_t number_of(const json& object, const char* key) {
+  auto const it = object.find(key);
+  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
+}
+
 local_model read_model(const json& entry) {
   local_model m;
   m.name = name_of(entry);
-  if (auto const size = entry.find("size"); size != entry.end() && size->is_number_unsigned())
-    m.size_bytes = size->get<std::uint64_t>();
+  m.digest = text_of(entry, "digest");
+  m.size_bytes = number_of(entry, "size");
+  if (auto const details = entry.find("details"); details != entry.end() && details->is_object())
+    m.trained_context = number_of(*details, "context_length");
   m.remote = !text_of(entry, "remote_host").empty() || !text_of(entry, "remote_model").empty();
   auto const capabilities = entry.find("capabilities");
   if (capabilities != entry.end() && capabilities->is_array() && !capabilities->empty())
@@ -83,15 +91,91 @@ std::optional<local_catalog> read_catalog(std::string_view tags_json, std::strin
   for (const auto& entry : *installed)
     if (entry.is_object() && !name_of(entry).empty()) catalog.models.push_back(read_model(entry));
 
+  read_loaded(ps_json, catalog);
+  return catalog;
+}
+
+void read_loaded(std::string_view ps_json, local_catalog& catalog) {
   // /api/ps blocks while a model loads (OL §12): without its answer nothing counts as loaded, which costs only order.
   auto const loaded = models_of(ps_json);
-  if (!loaded) return catalog;
+  if (!loaded) return;
+  for (auto& m : catalog.models) m.loaded = false, m.loaded_context = 0, m.gpu_fraction = 0, m.loaded_bytes = 0;
   for (const auto& entry : *loaded) {
     if (!entry.is_object()) continue;
-    auto const* found = catalog.find(name_of(entry));
-    if (found != nullptr) catalog.models[static_cast<std::size_t>(found - catalog.models.data())].loaded = true;
+    auto* const found = catalog.find(name_of(entry));
+    if (found == nullptr) continue;
+    found->loaded = true;
+    found->loaded_context = number_of(entry, "context_length");
+    found->loaded_bytes = number_of(entry, "size");
+    auto const all = static_cast<double>(found->loaded_bytes),
+               on_gpu = static_cast<double>(number_of(entry, "size_vram"));
+    found->gpu_fraction = all > 0 ? std::min(on_gpu / all, 1.0) : 0;
   }
-  return catalog;
+}
+
+bool read_show(std::string_view show_json, local_model& m) {
+  auto const answer = json::parse(show_json, nullptr, /*allow_exceptions=*/false);
+  if (!answer.is_object()) return false;
+  if (auto const list = answer.find("capabilities"); list != answer.end() && list->is_array() && !list->empty()) {
+    m.completion = m.tools = m.vision = m.thinking = m.embedding = false;
+    read_capabilities(m, *list);
+  }
+  m.remote = m.remote || !text_of(answer, "remote_host").empty() || !text_of(answer, "remote_model").empty();
+  if (auto const info = answer.find("model_info"); info != answer.end() && info->is_object())
+    for (const auto& [key, value] : info->items())  // "<architecture>.context_length"
+      if (key.ends_with(".context_length") && value.is_number_unsigned())
+        m.trained_context = std::max(m.trained_context, value.get<std::uint64_t>());
+  return true;
+}
+
+const local_model* local_catalog::find(std::string_view name) const {
+  if (name.empty()) return nullptr;
+  auto const it = std::find_if(models.begin(), models.end(), [&](const auto& m) { return same_model(m.name, name); });
+  return it == models.end() ? nullptr : &*it;
+}
+
+local_model* local_catalog::find(std::string_view name) {
+  return const_cast<local_model*>(std::as_const(*this).find(name));
+}
+
+const local_model* local_catalog::find_at(std::string_view name, std::size_t url) const {
+  if (by_url.empty()) return url == 0 ? find(name) : nullptr;
+  return url < by_url.size() ? by_url[url].find(name) : nullptr;
+}
+
+local_catalog merge_catalogs(std::vector<local_catalog> by_url) {
+  if (by_url.size() == 1) return std::move(by_url.front());
+  local_catalog all;
+  for (const auto& one : by_url) {
+    all.known = all.known || one.known;
+    for (const auto& m : one.models) {
+      auto* const same = all.find(m.name);
+      if (same == nullptr) {
+        all.models.push_back(m);
+        continue;
+      }
+      same->gpu_fraction = std::max(same->gpu_fraction, m.gpu_fraction);
+      same->loaded = same->loaded || m.loaded;
+      same->fits = same->fits || m.fits;
+      same->loaded_context = std::max(same->loaded_context, m.loaded_context);
+      same->usual_context = std::max(same->usual_context, m.usual_context);
+      same->trained_context = std::max(same->trained_context, m.trained_context);
+      // A promise holds for every server that might be chosen.
+      same->remote = same->remote || m.remote;
+    }
+  }
+  all.by_url = std::move(by_url);
+  return all;
+}
+
+std::vector<url_fit> fits_by_url(const local_catalog& catalog, std::string_view model, std::size_t urls) {
+  if (!catalog.known) return std::vector(urls, url_fit::installed);
+  std::vector<url_fit> fits(urls, url_fit::absent);
+  for (std::size_t i = 0; i < urls; ++i) {
+    const auto* found = catalog.find_at(model, i);
+    if (found != nullptr) fits[i] = found->loaded ? url_fit::loaded : url_fit::installed;
+  }
+  return fits;
 }
 
 }  // namespace tideover::policy

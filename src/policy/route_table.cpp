@@ -279,13 +279,6 @@ bool without_latest_equal(std::string_view a, std::string_view b) {
   return !a.empty() && iequals(a, b);
 }
 
-/// The table maps this name to itself: the vectors live in the same space on both sides.
-bool same_embedding_model(std::string_view model, const std::vector<config::model_rule>& table) {
-  for (const auto& rule : table)
-    if (glob_matches(rule.cloud, model)) return without_latest_equal(model, rule.local);
-  return false;
-}
-
 bool cloud_can_serve(endpoint what) { return what != endpoint::ollama_native && what != endpoint::unknown; }
 
 bool local_can_serve(const route& r, const config::snapshot& configuration, std::string_view model) {
@@ -296,7 +289,7 @@ bool local_can_serve(const route& r, const config::snapshot& configuration, std:
     case endpoint::messages:
     case endpoint::models:
     case endpoint::ollama_native: return true;
-    case endpoint::embeddings: return same_embedding_model(model, configuration.models);
+    case endpoint::embeddings: return !embedding_stand_in(model, *r.workflow, configuration).empty();
     case endpoint::count_tokens:  // another model's count differs
     case endpoint::other_v1:
     case endpoint::unknown: return false;
@@ -321,6 +314,17 @@ void add_local(candidate_list& list, const config::snapshot& configuration) {
 }
 
 }  // namespace
+
+std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
+                               const config::snapshot& configuration) {
+  for (const auto* table : {&workflow.models, &configuration.models})
+    for (const auto& rule : *table) {
+      if (!glob_matches(rule.cloud, model)) continue;
+      bool const may = !model.empty() && (workflow.any_embedding_model || without_latest_equal(model, rule.local));
+      return may ? rule.local : std::string();
+    }
+  return {};
+}
 
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model) {
   candidate_list list;

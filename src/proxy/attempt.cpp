@@ -339,6 +339,7 @@ void attempt::start_over() {
   whole_.release();
   body_ = fresh_raw_ = {};
   problem_ = {};
+  waited_ = {};
 }
 
 void attempt::settle() {

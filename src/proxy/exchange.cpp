@@ -29,7 +29,14 @@ void exchange::finish(outcome how) {
   finished_ = true;
   record_.how = how;
   record_.total = clock::now() - started_;
-  if (serving_) record_.upstream_time += serving_->call.waited();
+  if (serving_) {
+    record_.upstream_time += serving_->call.waited();
+    if (const auto* into = serving_->into.get()) {
+      if (into->took()) note_local_timing(*into->took());
+      if (into->used()) note_prompt_tokens(into->used()->prompt);
+    }
+    if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();
+  }
   if (machine_) {
     record_.attempts = machine_->attempts();
     if (!record_.why) record_.why = machine_->cloud_failure();

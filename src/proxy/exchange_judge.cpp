@@ -46,9 +46,9 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
 
 }  // namespace
 
-outgoing_request exchange::outgoing(std::uint16_t upstream) const {
-  const auto& settings = upstream_settings(upstream);
-  const auto& way = home_.shared().upstreams[upstream];
+outgoing_request exchange::outgoing(const leg& l) const {
+  const auto& settings = upstream_settings(l.upstream);
+  const auto& way = home_.shared().upstreams[l.call.way()];
   bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
@@ -121,6 +121,7 @@ net::task<attempt_end> exchange::try_leg(leg& l) {
   if (step == attempt_end::failed && replay_.must_call && l.translated && l.problem.why == reason::empty &&
       !insist_on_call_) {
     insist_on_call_ = true;
+    record_.upstream_time += l.call.waited();
     l.call.start_over();
     l.stream.reset();
     l.into.reset();
@@ -131,19 +132,23 @@ net::task<attempt_end> exchange::try_leg(leg& l) {
 }
 
 net::task<attempt_end> exchange::ask(leg& l) {
-  if (upstream_settings(l.upstream).tier == tier::local) {
-    auto const ready = co_await prepare_local(l);
-    if (ready != attempt_end::done) co_return ready;
-  }
-  // The base path of an upstream's URL stands before every target.
-  auto out = outgoing(l.upstream);
-  std::string target;
-  if (const auto& base = home_.shared().upstreams[l.upstream].base_path; !base.empty()) {
-    target = base;
-    target += out.head.target;
-    out.head.target = target;
-  }
-  auto step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  bool const local = upstream_settings(l.upstream).tier == tier::local;
+  attempt_end step;
+  do {
+    if (local) {
+      step = co_await prepare_local(l);
+      if (step != attempt_end::done) co_return step;
+    }
+    auto out = outgoing(l);
+    // The base path of an upstream's URL stands before every target.
+    std::string target;
+    if (const auto& base = home_.shared().upstreams[l.call.way()].base_path; !base.empty()) {
+      target = base;
+      target += out.head.target;
+      out.head.target = target;
+    }
+    step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  } while (step == attempt_end::failed && local && another_url(l));
   if (step == attempt_end::failed) {
     l.problem = l.call.problem();
     name_timer(l, l.problem.at <= phase::tls_handshake ? l.limits.connect_timer : l.limits.first_content_timer);

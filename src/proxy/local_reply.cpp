@@ -43,11 +43,12 @@ net::task<after_exchange> exchange::refuse_unreadable(int status) {
   co_return then_;
 }
 
-/// Nobody was asked because the cloud is left alone: then the rest of that is what the caller has to wait.
+/// The queue of the local tier, or how long the cloud is left alone where nobody else was there: what is known.
 unsigned exchange::retry_after_seconds() const {
   constexpr unsigned usual = 5;
-  if (!refused_for_ || machine_->attempts() != 0) return usual;
-  auto const left = std::chrono::ceil<std::chrono::seconds>(*refused_for_).count();
+  auto const wait = local_wait_ ? local_wait_ : machine_ && machine_->attempts() == 0 ? refused_for_ : std::nullopt;
+  if (!wait) return usual;
+  auto const left = std::chrono::ceil<std::chrono::seconds>(*wait).count();
   return static_cast<unsigned>(std::clamp<std::int64_t>(left, 1, 600));
 }
 

@@ -117,7 +117,9 @@ void worker::keep_spares(time_point now) {
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
     if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
     if (shared_.upstreams[i].target.outside && !shared_.upkeep_pass()) continue;
-    if (!shared_.health->way_is_clear(static_cast<std::uint16_t>(i))) continue;
+    // Further URLs, which only local upstreams have, are nobody's to doubt.
+    if (i < shared_.configuration->upstreams.size() && !shared_.health->way_is_clear(static_cast<std::uint16_t>(i)))
+      continue;
     u.connecting = true;
     net::spawn(connect_spare(i), [&u](std::exception_ptr) { u.connecting = false; });
   }

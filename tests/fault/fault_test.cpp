@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "fault/check.hpp"
-#include "fault/own_network.hpp"
 #include "fault/row.hpp"
 #include "fault/stage.hpp"
+#include "support/own_network.hpp"
 
 namespace tideover::test {
 

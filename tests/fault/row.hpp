@@ -42,6 +42,7 @@ enum class sees : std::uint8_t {
   cloud_error,   // the cloud's own error, byte for byte
   own_error,     // Tideover's, in the caller's dialect
   cut,           // the beginning of an answer, an error event, and no orderly end
+  continued,     // the cloud's words up to its cut and Ollama's after them, in one stream
   nothing,       // the caller is gone
 };
 

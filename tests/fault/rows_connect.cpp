@@ -1,5 +1,6 @@
 // B: connecting, and the way of the request.
 #include "fault/stage.hpp"
+#include "support/own_network.hpp"
 
 namespace tideover::test {
 namespace {
@@ -35,6 +36,30 @@ void add_connect_rows(table& all) {
           });
   all.add("B5", "closed_on_accept", "The connection is closed as soon as it stands", some_of_each, unheard("connect"),
           [](stage& s) { s.to_cloud.set(fault_gate::door::close_on_accept); });
+  all.add("B6", "no_ports_left", "This machine has no ports left for connections", {call::chat},
+          [] {
+            auto e = served_locally("connect", blamed::nobody);
+            e.cloud_asked_most = 1;
+            return e;
+          }(),
+          {},
+          {.act =
+               [](stage& s) {
+                 std::vector<std::unique_ptr<raw_client>> holding;
+                 set_outgoing_ports("42000 42007");
+                 try {
+                   for (int i = 0; i < 100; ++i) holding.push_back(std::make_unique<raw_client>(s.to_cloud.port()));
+                 } catch (const std::runtime_error&) {
+                   // That was the last one.
+                 }
+                 EXPECT_LT(holding.size(), 100U);
+                 auto const seen = s.ask();
+                 holding.clear();
+                 set_outgoing_ports("32768 60999");
+                 EXPECT_EQ(s.ask().field("x-tideover-tier"), "cloud") << "it recovers by itself";
+                 return seen;
+               },
+           .own_network = true});
   all.add("B7", "another_service", "Another service answers: an SSH banner", some_of_each,
           served_locally("malformed", blamed::service),
           [](stage& s) { s.cloud_does(raw_bytes("SSH-2.0-OpenSSH_9.2\r\n", false)); });

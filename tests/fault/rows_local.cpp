@@ -22,6 +22,11 @@ expectation unheard(expectation e) {
 }
 const expectation nobody_there = unheard(own_error(503, "local_unavailable", "connect", blamed::connection));
 const expectation local_cut = unheard(cut_visibly(blamed::connection));
+const expectation refused_for_length = [] {
+  auto e = unheard(own_error(400, "context_length_exceeded", "connect", blamed::connection));
+  e.outcome = "refused";
+  return e;
+}();
 const expectation local_good = unheard(served_locally("connect", blamed::connection));
 
 std::string native_or(const recorded_request& r, const std::string& native, const std::string& other) {
@@ -105,7 +110,8 @@ void add_local_rows(table& all) {
   all.add("I4b", "model_removed", "The model was removed since Ollama was last looked at", some_of_each,
           unheard(own_error(503, "local_model_missing", "connect", blamed::connection)),
           without_cloud([](stage& s) { s.local_does(local_error(404, "model 'llama3.1:8b' not found")); }));
-  all.add("I5", "busy", "Ollama's queue is full (503)", some_of_each, nobody_there, without_cloud([](stage& s) {
+  all.add("I5", "busy", "Ollama's queue is full (503)", some_of_each,
+          unheard(own_error(503, "local_queue_full", "connect", blamed::connection)), without_cloud([](stage& s) {
             s.local_does(local_error(503, "server busy, please try again.  maximum pending requests exceeded"));
           }));
   all.add("I6", "out_of_memory", "Ollama's runner dies before it answers (500)", all_generations, nobody_there,
@@ -139,8 +145,7 @@ void add_local_rows(table& all) {
             s.local_does(silence());
           }));
   all.add("I10", "context_too_small", "The prompt is longer than the local model's window", some_of_each,
-          unheard(own_error(503, "context_length_exceeded", "connect", blamed::connection)),
-          without_cloud([](stage& s) {
+          refused_for_length, without_cloud([](stage& s) {
             s.local_does(local_error(
                 400, R"({"error":{"code":400,"message":"the request exceeds the available context size","type":)"
                      R"("exceed_context_size_error","n_prompt_tokens":9000,"n_ctx":4096}})"));

@@ -49,7 +49,9 @@ class stage {
   std::size_t sent_before_door;         // so many events of the cloud's stream are two words
   std::function<void(stage&)> when_up;  // once the daemon serves and knows the local models
   std::size_t failures_to_open = 1;
-  std::size_t requests_sent = 0;  // of callers who do not use ask()
+  std::size_t requests_sent = 0;             // of callers who do not use ask()
+  bool other_cloud_asked = false;            // by the row itself
+  std::vector<std::shared_ptr<void>> props;  // what else stands here, for as long as the daemon runs
 
   /// Short times for the cloud: what is silent fails soon.
   void cloud_is_given(const std::string& timeouts) { options.cloud_timeouts = timeouts; }

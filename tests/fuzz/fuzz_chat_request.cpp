@@ -59,7 +59,8 @@ void clean(endpoint what, std::string_view text) {
   require_notes(once.notes);
   if (once.what == cleaned::kind::refused) return require_reason(once.why);
   if (once.what == cleaned::kind::unchanged) return;
-  require(nlohmann::json::accept(once.body));
+  // What is not cut stays as it came, also bytes that are no UTF-8, which nlohmann refuses.
+  require(nlohmann::json::accept(once.body) || !nlohmann::json::accept(text));
   require(clean_history_of_marked(what, once.body).what == cleaned::kind::unchanged);
 }
 

@@ -59,7 +59,7 @@ class world {
   http_answer chat(const field_list& fields = {}) const;
   http_answer chat_stream(const field_list& fields = {}) const;
 
-  /// Generations that reached Ollama; looks at its catalog are not counted.
+  /// Generations that reached Ollama; looks at its catalog and loads are not counted.
   std::vector<recorded_request> local_generations() const;
 
  private:

@@ -33,6 +33,11 @@ struct env_command {
   std::optional<std::string> config_file;
   bool json = false;
 };
+struct readiness_command {
+  std::optional<std::string> config_file;
+  bool json = false;
+  bool once = false;  // make the checks here, whether a daemon runs or not
+};
 struct version_command {
   bool json = false;
 };
@@ -64,8 +69,8 @@ struct key_command {
 
 struct command_line_result {
   /// What to do; nothing when the command line itself was answered (help) or refused.
-  std::variant<std::monostate, run_command, check_command, schema_command, env_command, version_command,
-               contingency_command, status_command, key_command>
+  std::variant<std::monostate, run_command, check_command, schema_command, env_command, readiness_command,
+               version_command, contingency_command, status_command, key_command>
       command;
   std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
   std::string out;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tideover/policy/endpoint_health.hpp"
 #include "tideover/proxy/exchange_record.hpp"
@@ -38,6 +40,11 @@ std::string breaker_line(const policy::breaker_change& change, std::string_view 
 /// or the provider its authentication (`configured`: whose key it is).
 std::string auth_line(const failure& what, std::string_view upstream, std::string_view title, bool configured,
                       std::int64_t unix_microseconds, line_format format);
+
+/// An event line for a terminal: time, level, message, then the pairs that have a value.
+std::string event_text(std::int64_t unix_microseconds, std::string_view level,
+                       std::initializer_list<std::string_view> message,
+                       std::initializer_list<std::pair<std::string_view, std::string_view>> pairs);
 
 /// Takes lines from many threads and writes them to one descriptor from its own thread; a full or broken descriptor
 /// never blocks a caller: above 8 MiB of backlog lines are dropped and counted.

@@ -1,4 +1,4 @@
-// A small GET for the control side: one request, one answer, one deadline, a size limit.
+// A small request of the control side: one request, one answer, one deadline, a size limit.
 // Not for callers' traffic: no pooling, no streaming, no failover.
 #pragma once
 
@@ -10,7 +10,8 @@
 namespace tideover::ops {
 
 struct control_answer {
-  int status = 0;  // 0: no answer, see `problem`
+  int status = 0;          // 0: no answer, see `problem`
+  bool connected = false;  // false: nobody took the connection
   std::string body;
   std::string problem;
 };
@@ -19,5 +20,10 @@ struct control_answer {
 net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
                                       std::string authority, std::string path, std::size_t limit_bytes,
                                       time_point deadline);
+
+/// The same with a JSON body.
+net::task<control_answer> control_post(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
+                                       std::string authority, std::string path, std::string json,
+                                       std::size_t limit_bytes, time_point deadline);
 
 }  // namespace tideover::ops

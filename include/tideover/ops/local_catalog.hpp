@@ -1,8 +1,9 @@
-// Keeps up what the local server has: asks /api/tags and /api/ps now and then, and whenever somebody needs to know.
+// Keeps up what the local servers have: asks /api/tags and /api/ps now and then, and whenever somebody needs to know.
 // Not a readiness monitor: it tells what is installed and loaded, not whether it works well.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,39 +11,67 @@
 
 #include "tideover/net/dialer.hpp"
 #include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/readiness.hpp"
 #include "tideover/proxy/services.hpp"
 
 namespace tideover::ops {
 
-class local_catalog_watch : public proxy::local_knowledge {
+class local_catalog_watch {
  public:
-  /// `upstream` null: there is no local tier, the catalog stays unknown. Everything it refers to outlives it.
-  local_catalog_watch(net::event_loop& control, net::resolver& names, const proxy::upstream_route* upstream);
+  /// `ways`: the URLs of one local upstream; none: there is no local tier, the catalog stays unknown. Everything it
+  /// refers to outlives it.
+  local_catalog_watch(net::event_loop& control, net::resolver& names, std::vector<const proxy::upstream_route*> ways);
 
-  std::shared_ptr<const policy::local_catalog> current() const override;
-  void refresh(std::function<void()> done) override;
+  /// From any thread; never null.
+  std::shared_ptr<const policy::local_catalog> current() const;
+  /// From any thread; `done` runs on the control loop when every server has answered or has not.
+  void refresh(std::function<void()> done);
+  /// Why the last try failed at every server; empty when it did not.
+  std::string problem() const;
+  /// How each server answered last.
+  std::vector<policy::api_fact> servers(time_point now) const;
 
   /// From the control loop's tick.
   void tick(time_point now);
-  /// Why the last try failed; empty when it did not.
-  std::string problem() const;
+
+  // What others found out about a model, by name and digest; kept as long as the process. From the control loop.
+  void note_usual_context(std::string_view model);  // it was just loaded without options
+  void note_fit(std::string_view model, bool fits);
 
   static constexpr auto interval = std::chrono::seconds(30);
   static constexpr auto interval_while_unknown = std::chrono::seconds(2);
+  static constexpr auto interval_while_troubled = std::chrono::seconds(5);
   static constexpr auto patience = std::chrono::seconds(3);
+  static constexpr auto patience_for_loaded = std::chrono::seconds(1);  // /api/ps hangs while a model loads (OL §12)
 
  private:
+  struct server {
+    const proxy::upstream_route* way = nullptr;
+    policy::api_answer answered = policy::api_answer::unknown;
+    std::string problem;
+    std::string loaded_json;  // the last answer of /api/ps
+    time_point loading_since = never;
+    policy::local_catalog catalog;
+  };
+  struct learned {
+    std::uint64_t usual_context = 0;
+    bool fits = true;
+  };
   void start();
-  net::task<void> ask();
+  void ended();
+  net::task<void> ask(server& whom);
+  net::task<void> ask_capabilities(server& whom, policy::local_catalog& found, time_point deadline);
+  void publish();
 
   net::event_loop& control_;
   net::resolver& names_;
-  const proxy::upstream_route* upstream_;
+  std::vector<server> servers_;               // written on the control loop, with the mutex held
+  std::map<std::string, learned> by_files_;   // control loop only
+  std::map<std::string, std::string> shown_;  // answers of /api/show, likewise; control loop only
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
-  std::string problem_;
   std::vector<std::function<void()>> waiting_;
-  bool asking_ = false;  // control loop only
+  std::size_t asking_ = 0;  // control loop only
   time_point next_{};
 };
 

@@ -23,6 +23,7 @@ class worker_metrics {
   void failover(std::string_view workflow, std::string_view from, std::string_view to, reason why);
   void first_content(std::string_view upstream, duration since_start);
   void chunk_gap(std::string_view upstream, duration gap);
+  void queue_waited(std::string_view upstream, duration wait);
 
  private:
   friend class metrics_registry;
@@ -48,6 +49,22 @@ struct process_view {
     policy::circuit_breaker::state state;
   };
   std::vector<breaker_entry> breakers;
+  struct queue_entry {
+    std::string upstream;
+    std::size_t waiting;
+  };
+  std::vector<queue_entry> queues{};
+  struct check_entry {
+    std::string upstream, check;
+    bool ready;
+  };
+  std::vector<check_entry> local_checks{};  // those of which something is known
+  struct model_entry {
+    std::string model;
+    double value;
+  };
+  std::vector<model_entry> local_speeds{};  // tokens/s
+  std::vector<model_entry> local_gpu{};     // share, of loaded models
   std::uint64_t log_lines_dropped = 0;
   bool journal_writable = true;
   std::uint64_t journal_lines_lost = 0;

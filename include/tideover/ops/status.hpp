@@ -13,6 +13,7 @@
 #include "tideover/policy/contingency.hpp"
 #include "tideover/policy/endpoint_health.hpp"
 #include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/readiness.hpp"
 
 namespace tideover::ops {
 
@@ -45,6 +46,7 @@ struct status_facts {
   std::vector<policy::endpoint_health::obstacle> obstacles;
   std::shared_ptr<const policy::local_catalog> catalog;
   std::string catalog_problem;
+  policy::ready_state local_ready = policy::ready_state::unknown;
   struct reload {
     bool ok = true;
     std::int64_t at = 0;  // 0: none yet

@@ -45,7 +45,13 @@ struct candidate_list {
 };
 
 /// `model` is the name the caller asked for. Only embeddings depend on it: they may go local where `models` maps the
-/// name to itself, because vectors of another model would silently poison an index. Unknown (empty): cloud only.
+/// name to itself, because vectors of another model would silently poison an index (embedding_stand_in).
+/// Unknown (empty): cloud only.
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model = {});
+
+/// The local model whose vectors may stand in for those of `model`: where the tables map the name to itself, or to
+/// another one and the workflow says `embeddings: any_model`. Empty: none may.
+std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
+                               const config::snapshot& configuration);
 
 }  // namespace tideover::policy

@@ -46,6 +46,10 @@ class attempt {
   attempt(const attempt&) = delete;
   attempt& operator=(const attempt&) = delete;
 
+  /// Another URL of the same upstream (services::way), before open().
+  void go_by(std::size_t way) { upstream_ = way; }
+  std::size_t way() const { return upstream_; }
+
   /// Connects (or reuses), sends, and reads the final head. `connect_by` bounds name, TCP and TLS; `answer_by` the
   /// rest.
   net::task<attempt_end> open(const outgoing_request& what, time_point connect_by, time_point answer_by);

@@ -15,6 +15,7 @@
 #include "tideover/proxy/attempt.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/local_gate.hpp"
 #include "tideover/proxy/translation.hpp"
 
 namespace tideover::proxy {
@@ -55,6 +56,8 @@ struct leg {
   std::optional<followed_stream> stream;
   std::string model;  // as the answer names it
   failure problem;    // when it failed
+
+  std::optional<local_gate::visit> place;  // at a local server; goes back with the leg
 
   // A local server that is asked in its own words.
   bool translated = false;

@@ -16,15 +16,17 @@
 #include "tideover/net/dialer.hpp"
 #include "tideover/net/resolver.hpp"
 #include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/readiness.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/client_gate.hpp"
 #include "tideover/proxy/contingency_view.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/local_gate.hpp"
 
 namespace tideover::proxy {
 
-/// What is installed and loaded locally, as far as known. Thread-safe.
+/// What is known of the local tier, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
 class local_knowledge {
  public:
   virtual ~local_knowledge() = default;
@@ -34,6 +36,28 @@ class local_knowledge {
   virtual std::optional<bool> continues_prefill(std::string_view) const { return std::nullopt; }
   /// Asks the local server now; `done` runs on some thread when that is over, however it went.
   virtual void refresh(std::function<void()> done) = 0;
+
+  /// What the end of a real answer told.
+  virtual void note_timing(std::string_view model, const policy::inference_timing& timing) {
+    (void)model;
+    (void)timing;
+  }
+  /// A cloud fails, or has failed, a request for which this model would stand in: it is loaded, and kept while the
+  /// trouble lasts.
+  virtual void expect(std::string_view model) { (void)model; }
+  /// Loads the model at this URL of the local upstream by a connection of Tideover's own, which no caller's leaving
+  /// aborts (OL §11). `done` runs on some thread when it is loaded and the catalog knows its window, or when that
+  /// failed; the request will then find out why.
+  virtual void load(std::string model, std::uint16_t url, std::function<void()> done) {
+    (void)model;
+    (void)url;
+    done();
+  }
+  /// How long a load that is under way will probably go on; nothing where none is.
+  virtual std::optional<duration> load_ends_in(std::string_view model) const {
+    (void)model;
+    return std::nullopt;
+  }
 };
 
 /// Where a worker reports what happened. One per worker, called on its thread only; must not block or throw.
@@ -47,19 +71,27 @@ class exchange_sink {
   virtual void finished(const exchange_record& record) = 0;
   /// `auth`: a configured key was refused, or the provider refuses keys that worked. Somebody has to look.
   virtual void key_refused(const config::upstream& by, const failure& what) = 0;
+  /// A request waited so long before a local upstream, with success or without.
+  virtual void queue_waited(const config::upstream& at, duration wait) {
+    (void)at;
+    (void)wait;
+  }
 };
 
-/// One upstream as running code needs it.
+/// One URL of an upstream as running code needs it.
 struct upstream_route {
   const config::upstream* settings = nullptr;
   net::dial_target target;
   std::string authority;  // for Host
   std::string base_path;  // of its URL
+  std::uint16_t url = 0;  // which of the upstream's URLs
 };
 
 struct services {
   config::snapshot_ptr configuration;
-  std::vector<upstream_route> upstreams;  // same indexes as configuration->upstreams
+  /// Same indexes as configuration->upstreams, for the first URL of each; the further URLs of local upstreams follow.
+  std::vector<upstream_route> upstreams;
+  std::vector<std::shared_ptr<local_gate>> gates;  // same indexes as configuration->upstreams; null for clouds
   adapt::host_rules hosts;
   net::resolver* names = nullptr;
   memory_budget* memory = nullptr;
@@ -72,6 +104,11 @@ struct services {
   /// For what is done ahead of requests. Where no workflow may use a cloud now, nothing is opened to one, not even for
   /// free (contract §6).
   std::optional<cloud_pass> upkeep_pass() const;
+  /// Where a URL of an upstream is found: index into `upstreams`, for attempts and pools.
+  std::size_t way(std::uint16_t upstream, std::uint16_t url) const;
 };
+
+/// What way() relies on: routes in the order of `upstreams`, without targets' TLS, which the composition root adds.
+std::vector<upstream_route> list_routes(const config::snapshot& configuration);
 
 }  // namespace tideover::proxy

@@ -15,7 +15,7 @@ std::shared_ptr<const policy::local_catalog> one_local_model::current() const {
   policy::local_model model;
   model.name = "llama3.1:8b";
   model.capabilities_known = true;
-  model.completion = model.tools = true;
+  model.completion = model.tools = model.loaded = true;
   catalog->models.push_back(model);
   return catalog;
 }

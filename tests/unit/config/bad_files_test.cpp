@@ -83,7 +83,9 @@ const bad_file bad_files[] = {
     {"alerts: []\n", "1:1", "alerts", "not supported by this version"},
     {"drill: {remind_after: 90d}\n", "1:1", "drill", "not supported by this version"},
     {"admin: {token: t0ken}\n", "1:16", "admin.token", "secrets do not stand in this file"},
-    {"upstreams: {o: {tier: local, urls: [http://a, http://b]}}\n", "1:30", "upstreams.o.urls", "not supported"},
+    {"upstreams: {o: {tier: cloud, dialect: openai, urls: [https://a, https://b]}}\n", "1:47", "upstreams.o.urls",
+     "a cloud has one URL"},
+    {"upstreams: {o: {tier: local, urls: [http://a, http://a:80]}}\n", "1:47", "upstreams.o.urls[1]", "listed twice"},
 
     // keys that only one tier has, or one policy
     {"upstreams: {o: {tier: local, url: http://h, retry: {attempts: 1}}}\n", "1:45", "upstreams.o.retry",
@@ -181,7 +183,7 @@ const bad_file bad_files[] = {
      "openai or anthropic"},
     {"upstreams: {o: {tier: local, url: h}}\n", "1:35", "upstreams.o.url", "write it with its scheme"},
     {"upstreams: {o: {tier: local, urls: [h]}}\n", "1:37", "upstreams.o.urls[0]", "write it with its scheme"},
-    {"upstreams: {o: {tier: local, url: http://a, urls: [http://a]}}\n", "1:45", "upstreams.o.urls", "keep one"},
+    {"upstreams: {o: {tier: local, url: http://a, urls: [http://b]}}\n", "1:45", "upstreams.o.urls", "keep one"},
     {"upstreams: {o: {tier: local, url: \"http://u:hunter2@h\"}}\n", "1:35", "upstreams.o.url",
      "user name or password"},
     {"upstreams: {o: {tier: local, url: \"http://u:${PASS}@h\"}}\n", "1:35", "upstreams.o.url",

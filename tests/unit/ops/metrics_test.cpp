@@ -79,7 +79,10 @@ TEST(Metrics, ABucketIncludesItsBoundAndTheLastIs600Seconds) {
   for (auto const span : {duration(1ms), duration(1ms + 1ns), duration(600s), duration(601s), duration(-5s)})
     worker.first_content("openai", span);
   worker.chunk_gap("ollama", 50ms);
-  auto const text = registry.render({});
+  worker.queue_waited("ollama", 2s);
+  process_view view;
+  view.queues = {{"ollama", 3}};
+  auto const text = registry.render(view);
   auto const bucket = [&](const std::string& le) {
     return value_of(text, "tideover_time_to_first_content_seconds_bucket{upstream=\"openai\",le=\"" + le + "\"}");
   };
@@ -92,6 +95,9 @@ TEST(Metrics, ABucketIncludesItsBoundAndTheLastIs600Seconds) {
   EXPECT_EQ(value_of(text, "tideover_time_to_first_content_seconds_count{upstream=\"openai\"}"), 5);
   EXPECT_NEAR(value_of(text, "tideover_time_to_first_content_seconds_sum{upstream=\"openai\"}"), 1201.002, 0.001);
   EXPECT_EQ(value_of(text, "tideover_chunk_gap_seconds_count{upstream=\"ollama\"}"), 1);
+  EXPECT_EQ(value_of(text, "tideover_local_queue_wait_seconds_bucket{upstream=\"ollama\",le=\"2.5\"}"), 1);
+  EXPECT_EQ(value_of(text, "tideover_local_queue_wait_seconds_bucket{upstream=\"ollama\",le=\"1\"}"), 0);
+  EXPECT_EQ(value_of(text, "tideover_local_queue_length{upstream=\"ollama\"}"), 3);
 }
 
 TEST(Metrics, OverheadIsWhatWasNotSpentWaiting) {

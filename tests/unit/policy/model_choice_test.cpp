@@ -23,6 +23,11 @@ local_model model(std::string name, std::uint64_t gigabytes, bool loaded = false
 
 local_catalog catalog(std::vector<local_model> models) { return {.known = true, .models = std::move(models)}; }
 
+/// With the global table alone.
+model_choice choose(const model_need& need, const table& rules, const local_catalog& installed) {
+  return choose_model(need, rules, installed);
+}
+
 TEST(Glob, MatchesRunsOfCharacters) {
   struct {
     std::string_view pattern, text;
@@ -111,24 +116,24 @@ TEST(ReadCatalog, NothingUsableIsNoCatalogAndOddEntriesAreLeftOut) {
 TEST(ChooseModel, TheFirstRuleThatMatchesWins) {
   table const rules{{"*codex*", "qwen2.5-coder:7b"}, {"o*", "phi4:14b"}, {"*", "llama3.1:8b"}};
   auto const installed = catalog({model("qwen2.5-coder:7b", 5), model("phi4:14b", 9), model("llama3.1:8b", 5)});
-  EXPECT_EQ(choose_model({.requested = "gpt-5-codex"}, rules, installed).name, "qwen2.5-coder:7b");
-  EXPECT_EQ(choose_model({.requested = "o3"}, rules, installed).name, "phi4:14b");
-  auto const last = choose_model({.requested = "gpt-4o"}, rules, installed);
+  EXPECT_EQ(choose({.requested = "gpt-5-codex"}, rules, installed).name, "qwen2.5-coder:7b");
+  EXPECT_EQ(choose({.requested = "o3"}, rules, installed).name, "phi4:14b");
+  auto const last = choose({.requested = "gpt-4o"}, rules, installed);
   EXPECT_EQ(last.name, "llama3.1:8b");
   EXPECT_EQ(last.why, "models[2]: * -> llama3.1:8b");
 }
 
 TEST(ChooseModel, TheTableIsTakenAtItsWordWhileNothingIsKnown) {
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {{"*", "llama3.1:8b"}}, {}).name, "llama3.1:8b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, {}).name, "");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {{"*", "llama3.1:8b"}}, {}).name, "llama3.1:8b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, {}).name, "");
 }
 
 TEST(ChooseModel, AMappedModelThatIsMissingIsReplacedAndSaidSo) {
   table const rules{{"*", "llama3.1:8b"}};
-  auto const other = choose_model({.requested = "gpt-4o"}, rules, catalog({model("phi4:14b", 9)}));
+  auto const other = choose({.requested = "gpt-4o"}, rules, catalog({model("phi4:14b", 9)}));
   EXPECT_EQ(other.name, "phi4:14b");
   EXPECT_EQ(other.why, "models[0]: * -> llama3.1:8b is not installed; largest installed model");
-  auto const none = choose_model({.requested = "gpt-4o"}, rules, catalog({}));
+  auto const none = choose({.requested = "gpt-4o"}, rules, catalog({}));
   EXPECT_EQ(none.name, "");
   EXPECT_NE(none.why.find("llama3.1:8b is not installed"), std::string::npos);
 }
@@ -138,9 +143,9 @@ TEST(ChooseModel, AMappedModelThatCannotDoItIsReplacedByOneThatCan) {
   seeing.vision = true;
   table const rules{{"*", "llama3.1:8b"}};
   auto const c = catalog({model("llama3.1:8b", 5), seeing});
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, rules, c).name, "llama3.1:8b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o", .tools = false, .vision = true}, rules, c).name, "llava:7b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o", .tools = true, .vision = false}, rules, c).name, "");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, rules, c).name, "llama3.1:8b");
+  EXPECT_EQ(choose({.requested = "gpt-4o", .vision = true}, rules, c).name, "llava:7b");
+  EXPECT_EQ(choose({.requested = "gpt-4o", .tools = true}, rules, c).name, "");
 }
 
 TEST(ChooseModel, WhatOllamaRunsInTheCloudIsNeverChosen) {
@@ -148,12 +153,12 @@ TEST(ChooseModel, WhatOllamaRunsInTheCloudIsNeverChosen) {
   stub.remote = true;
   auto const c = catalog({model("gpt-oss:120b-cloud", 70, true), model("kimi-k2:cloud", 90, true), stub});
   for (std::string_view const name : {"gpt-4o", "gpt-oss:120b-cloud", "kimi-k2:cloud", "deepseek-v3"})
-    EXPECT_EQ(choose_model({.requested = name}, {}, c).name, "") << name;
+    EXPECT_EQ(choose({.requested = name}, {}, c).name, "") << name;
 
   auto const with_local = catalog({model("tiny:1b", 1), model("gpt-oss:120b-cloud", 70, true), stub});
-  EXPECT_EQ(choose_model({.requested = "gpt-oss:120b-cloud"}, {}, with_local).name, "tiny:1b");
+  EXPECT_EQ(choose({.requested = "gpt-oss:120b-cloud"}, {}, with_local).name, "tiny:1b");
   for (std::string_view const named : {"gpt-oss:120b-cloud", "kimi-k2:cloud", "KIMI-K2:CLOUD", "deepseek-v3"}) {
-    auto const choice = choose_model({.requested = "gpt-4o"}, {{"*", std::string(named)}}, with_local);
+    auto const choice = choose({.requested = "gpt-4o"}, {{"*", std::string(named)}}, with_local);
     EXPECT_EQ(choice.name, "") << named;
     EXPECT_NE(choice.why.find("ollama.com"), std::string::npos) << choice.why;
   }
@@ -161,29 +166,28 @@ TEST(ChooseModel, WhatOllamaRunsInTheCloudIsNeverChosen) {
 
 TEST(ChooseModel, ARequestedNameThatIsInstalledIsTakenAsItIs) {
   auto const c = catalog({model("phi4:latest", 9), model("llama3.1:70b", 40, true)});
-  EXPECT_EQ(choose_model({.requested = "phi4"}, {}, c).name, "phi4:latest");
-  EXPECT_EQ(choose_model({.requested = "llama3.1"}, {}, c).name, "llama3.1:70b");
+  EXPECT_EQ(choose({.requested = "phi4"}, {}, c).name, "phi4:latest");
+  EXPECT_EQ(choose({.requested = "llama3.1"}, {}, c).name, "llama3.1:70b");
 }
 
 TEST(ChooseModel, LoadedComesBeforeLargeAndLargeBeforeSmall) {
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, catalog({model("a:70b", 40), model("b:8b", 5, true)})).name,
-            "b:8b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, catalog({model("a:8b", 5), model("b:70b", 40)})).name, "b:70b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, catalog({model("b:8b", 5), model("a:8b", 5)})).name, "a:8b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({model("a:70b", 40), model("b:8b", 5, true)})).name, "b:8b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({model("a:8b", 5), model("b:70b", 40)})).name, "b:70b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({model("b:8b", 5), model("a:8b", 5)})).name, "a:8b");
 }
 
 TEST(ChooseModel, ASpecialistServesItsOwnFieldFirstAndOthersLast) {
   auto const c = catalog({model("qwen2.5-coder:32b", 20, true), model("llama3.1:8b", 5)});
-  EXPECT_EQ(choose_model({.requested = "gpt-5-codex"}, {}, c).name, "qwen2.5-coder:32b");
-  EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, c).name, "llama3.1:8b");
-  EXPECT_EQ(choose_model({.requested = "gpt-5-codex"}, {}, c).why, "largest loaded code model");
+  EXPECT_EQ(choose({.requested = "gpt-5-codex"}, {}, c).name, "qwen2.5-coder:32b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, c).name, "llama3.1:8b");
+  EXPECT_EQ(choose({.requested = "gpt-5-codex"}, {}, c).why, "largest loaded code model");
 }
 
 TEST(ChooseModel, AnEmbeddingModelDoesNotChat) {
   auto embedding = model("nomic-embed-text", 1);
   embedding.completion = false;
   embedding.embedding = true;
-  auto const choice = choose_model({.requested = "nomic-embed-text"}, {}, catalog({embedding}));
+  auto const choice = choose({.requested = "nomic-embed-text"}, {}, catalog({embedding}));
   EXPECT_EQ(choice.name, "");
   EXPECT_EQ(choice.why, "no local model that generates text is installed");
 }
@@ -192,33 +196,187 @@ TEST(ChooseModel, SaysWhichAbilityIsMissing) {
   auto seeing = model("llava:7b", 4), calling = model("qwen3:8b", 5);
   seeing.vision = true;
   calling.tools = true;
-  model_need const vision{.requested = "gpt-4o", .tools = false, .vision = true};
-  model_need const tools{.requested = "gpt-4o", .tools = true, .vision = false};
+  model_need const vision{.requested = "gpt-4o", .vision = true};
+  model_need const tools{.requested = "gpt-4o", .tools = true};
   model_need const both{.requested = "gpt-4o", .tools = true, .vision = true};
-  EXPECT_EQ(choose_model(vision, {}, catalog({calling})).why, "no local model can see images");
-  EXPECT_EQ(choose_model(tools, {}, catalog({seeing})).why, "no local model can call tools");
-  EXPECT_EQ(choose_model(both, {}, catalog({seeing, calling})).why,
-            "no local model can both see images and call tools");
+  EXPECT_EQ(choose(vision, {}, catalog({calling})).why, "no local model can see images");
+  EXPECT_EQ(choose(tools, {}, catalog({seeing})).why, "no local model can call tools");
+  EXPECT_EQ(choose(both, {}, catalog({seeing, calling})).why, "no local model can both see images and call tools");
 }
 
 TEST(ChooseModel, WhereAnOldServerIsSilentToolsMayBeTriedButProvenModelsComeFirst) {
   auto unknown = model("mistral:7b", 40, true), proven = model("qwen3:8b", 5);
   unknown.capabilities_known = false;
   proven.tools = true;
-  model_need const tools{.requested = "gpt-4o", .tools = true, .vision = false};
-  EXPECT_EQ(choose_model(tools, {}, catalog({unknown})).name, "mistral:7b");
-  EXPECT_EQ(choose_model(tools, {}, catalog({unknown, proven})).name, "qwen3:8b");
+  model_need const tools{.requested = "gpt-4o", .tools = true};
+  EXPECT_EQ(choose(tools, {}, catalog({unknown})).name, "mistral:7b");
+  EXPECT_EQ(choose(tools, {}, catalog({unknown, proven})).name, "qwen3:8b");
 }
 
 TEST(ChooseModel, TheOrderOfTheListingDecidesNothing) {
   std::vector<local_model> models{model("a:8b", 5), model("b:8b", 5), model("c-coder:8b", 9, true),
                                   model("d:1b", 1, true)};
-  auto const first = choose_model({.requested = "gpt-4o"}, {}, catalog(models)).name;
+  auto const first = choose({.requested = "gpt-4o"}, {}, catalog(models)).name;
   std::sort(models.begin(), models.end(), [](const auto& x, const auto& y) { return x.name > y.name; });
   do {
-    EXPECT_EQ(choose_model({.requested = "gpt-4o"}, {}, catalog(models)).name, first);
+    EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog(models)).name, first);
   } while (std::prev_permutation(models.begin(), models.end(),
                                  [](const auto& x, const auto& y) { return x.name < y.name; }));
+}
+
+TEST(ReadCatalog, TakesWindowsDigestsAndTheShareOfTheGpu) {
+  auto const c = read_catalog(
+      R"({"models":[{"name":"a:8b","digest":"d1","size":5,"details":{"context_length":131072},"capabilities":["completion"]}]})",
+      R"({"models":[{"name":"a:8b","size":8000,"size_vram":6000,"context_length":8192}]})");
+  ASSERT_TRUE(c);
+  auto const& m = c->models.front();
+  EXPECT_EQ(m.digest, "d1");
+  EXPECT_EQ(m.trained_context, 131072u);
+  EXPECT_EQ(m.loaded_context, 8192u);
+  EXPECT_DOUBLE_EQ(m.gpu_fraction, 0.75);
+}
+
+TEST(ReadShow, TellsWhatAnOldServersListingDoesNot) {
+  local_model m = model("x:7b", 4);
+  m.capabilities_known = false;
+  EXPECT_TRUE(read_show(R"({"capabilities":["completion","tools","vision"],
+                            "model_info":{"general.architecture":"llama","llama.context_length":8192}})",
+                        m));
+  EXPECT_TRUE(m.capabilities_known && m.tools && m.vision && m.completion);
+  EXPECT_EQ(m.trained_context, 8192u);
+  EXPECT_TRUE(read_show(R"({"remote_host":"https://ollama.com:443"})", m));
+  EXPECT_TRUE(m.remote);
+  EXPECT_TRUE(m.tools) << "an answer without capabilities takes none away";
+  for (std::string_view const text : {"", "[]", "x"}) EXPECT_FALSE(read_show(text, m));
+}
+
+TEST(MergeCatalogs, WhatAnyServerHasIsThereAndWhoHasItIsKnown) {
+  auto here = model("a:8b", 5), there = model("a:8b", 5, true);
+  here.loaded_context = 0;
+  there.loaded_context = 8192;
+  auto const c = merge_catalogs({catalog({here, model("b:8b", 5)}), catalog({there}), {}});
+  ASSERT_EQ(c.models.size(), 2u);
+  EXPECT_TRUE(c.find("a:8b")->loaded);
+  EXPECT_EQ(c.find("a:8b")->loaded_context, 8192u);
+  EXPECT_EQ(c.find_at("a:8b", 0)->loaded_context, 0u);
+  EXPECT_EQ(c.find_at("b:8b", 1), nullptr);
+  using fit = url_fit;
+  EXPECT_EQ(fits_by_url(c, "a:8b", 3), (std::vector{fit::installed, fit::loaded, fit::absent}));
+  EXPECT_EQ(fits_by_url(c, "nothing", 3), (std::vector{fit::absent, fit::absent, fit::absent}));
+  EXPECT_EQ(fits_by_url({}, "a:8b", 2), (std::vector{fit::installed, fit::installed})) << "nothing is known yet";
+}
+
+TEST(MergeCatalogs, AModelThatIsRemoteOnOneServerIsRemote) {
+  auto stub = model("a:8b", 0);
+  stub.remote = true;
+  EXPECT_TRUE(merge_catalogs({catalog({model("a:8b", 5)}), catalog({stub})}).find("a:8b")->remote);
+}
+
+TEST(ChooseModel, TheWorkflowsTableComesBeforeTheGlobalOne) {
+  table const own{{"gpt-*", "phi4:14b"}}, global{{"*", "llama3.1:8b"}};
+  auto const installed = catalog({model("phi4:14b", 9), model("llama3.1:8b", 5)});
+  model_tables const tables{.workflow = "legal", .of_workflow = &own, .global = &global};
+  auto const first = choose_model({.requested = "gpt-4o"}, tables, installed);
+  EXPECT_EQ(first.name, "phi4:14b");
+  EXPECT_EQ(first.why, "workflows.legal.models[0]: gpt-* -> phi4:14b");
+  auto const second = choose_model({.requested = "claude-sonnet-4"}, tables, installed);
+  EXPECT_EQ(second.name, "llama3.1:8b");
+  EXPECT_EQ(second.why, "models[0]: * -> llama3.1:8b");
+}
+
+TEST(ChooseModel, TheRecommendedModelForTheTaskComesBeforeALargerOne) {
+  auto const library = catalog({model("llama3.1:8b", 5), model("qwen2.5-coder:7b", 4), model("phi4:14b", 9),
+                                model("mistral:7b", 4), model("huge:70b", 40), model("other-coder:32b", 20)});
+  struct {
+    std::string_view requested, expected;
+  } const rows[] = {{"gpt-4o", "llama3.1:8b"},      {"claude-sonnet-4-5", "llama3.1:8b"},
+                    {"gpt-4o-mini", "llama3.1:8b"}, {"gpt-5-codex", "qwen2.5-coder:7b"},
+                    {"o3-mini", "phi4:14b"},        {"o1", "phi4:14b"},
+                    {"opus", "llama3.1:8b"}};
+  for (const auto& row : rows)
+    EXPECT_EQ(choose({.requested = row.requested}, {}, library).name, row.expected) << row.requested;
+  EXPECT_EQ(choose({.requested = "gpt-5", .thinking = true}, {}, library).name, "phi4:14b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, library).why, "recommended, installed model");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({model("mistral:7b", 4), model("huge:70b", 40)})).name,
+            "mistral:7b");
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({model("llama3.1:8b", 5), model("qwen3:8b", 5, true)})).name,
+            "qwen3:8b")
+      << "what is loaded answers at once";
+}
+
+TEST(ChooseModel, ThinkingIsPreferredWhereWishedForAndNeverInsistedOn) {
+  auto thinks = model("qwen3:8b", 5);
+  thinks.thinking = true;
+  auto const c = catalog({model("llama3.1:8b", 5, true), thinks});
+  EXPECT_EQ(choose({.requested = "gpt-5", .thinking = true}, {}, c).name, "qwen3:8b");
+  EXPECT_EQ(choose({.requested = "gpt-5"}, {}, c).name, "llama3.1:8b");
+  EXPECT_EQ(choose({.requested = "gpt-5", .thinking = true}, {}, catalog({model("a:8b", 5)})).name, "a:8b");
+}
+
+TEST(ChooseModel, AModelThatDoesNotFitTheMachineComesLast) {
+  auto huge = model("huge:70b", 40, true);
+  huge.fits = false;
+  EXPECT_EQ(choose({.requested = "gpt-4o"}, {}, catalog({huge, model("small:3b", 2)})).name, "small:3b");
+  auto const only = choose({.requested = "gpt-4o"}, {}, catalog({huge}));
+  EXPECT_EQ(only.name, "huge:70b");
+  EXPECT_NE(only.why.find("does not fit"), std::string::npos);
+}
+
+TEST(ChooseModel, AModelWhoseWindowIsTooSmallIsReplacedByOneThatHoldsTheRequest) {
+  auto small = model("llama3.1:8b", 5, true), large = model("qwen3:8b", 5);
+  small.trained_context = 8192;
+  large.trained_context = 40960;
+  table const rules{{"*", "llama3.1:8b"}};
+  auto const c = catalog({small, large});
+  model_need const big{.requested = "gpt-4o", .window = {.prompt_tokens = 12000, .max_output = 500}};
+  auto const other = choose(big, rules, c);
+  EXPECT_EQ(other.name, "qwen3:8b");
+  EXPECT_EQ(other.why, "models[0]: * -> llama3.1:8b has too small a window for this request; largest installed model");
+  EXPECT_EQ(choose(big, {}, c).name, "qwen3:8b");
+
+  model_need const bigger{.requested = "gpt-4o", .window = {.prompt_tokens = 50000, .max_output = 500}};
+  auto const none = choose(bigger, rules, c);
+  EXPECT_EQ(none.name, "");
+  EXPECT_EQ(none.missing, lack::window);
+  EXPECT_EQ(none.largest_window, 32768u);
+  EXPECT_EQ(choose_model(bigger, {.global = &rules, .context_limit = 65536}, c).largest_window, 40960u);
+}
+
+TEST(ChooseModel, SaysWhatKindOfThingIsMissing) {
+  EXPECT_EQ(choose({.requested = "x"}, {}, {}).missing, lack::unknown);
+  EXPECT_EQ(choose({.requested = "x"}, {}, catalog({})).missing, lack::model);
+  EXPECT_EQ(choose({.requested = "x", .vision = true}, {}, catalog({model("a:8b", 5)})).missing, lack::ability);
+  EXPECT_EQ(choose({.requested = "x"}, {}, catalog({model("a:8b", 5)})).missing, lack::nothing);
+  auto blind_and_large = model("a:8b", 5);
+  EXPECT_EQ(choose({.requested = "x", .vision = true, .window = {.prompt_tokens = 90000, .max_output = {}}}, {},
+                   catalog({blind_and_large}))
+                .missing,
+            lack::ability)
+      << "a larger window would not help";
+}
+
+TEST(ConsiderModels, TellsOfEachModelWhyOrWhyNot) {
+  auto seeing = model("llava:7b", 4), embedding = model("nomic-embed-text", 1);
+  seeing.vision = true;
+  embedding.completion = false;
+  auto const list = consider_models({.requested = "gpt-4o", .vision = true}, {},
+                                    catalog({embedding, model("llama3.1:8b", 5, true), seeing}));
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_EQ(list[0].name, "llava:7b");
+  EXPECT_TRUE(list[0].eligible);
+  for (const auto& c : list) EXPECT_FALSE(c.note.empty()) << c.name;
+  auto const found = std::find_if(list.begin(), list.end(), [](const auto& c) { return c.name == "llama3.1:8b"; });
+  EXPECT_EQ(found->note, "cannot see images");
+}
+
+TEST(NamedModels, AreThoseOfAllTablesAndOfKeepWarmEachOnce) {
+  config::snapshot s;
+  s.models = {{"*codex*", "qwen2.5-coder:7b"}, {"*", "llama3.1"}};
+  s.workflows["legal"].models = {{"*", "phi4:14b"}, {"x", "llama3.1:latest"}};
+  config::upstream local;
+  local.keep_warm = {"phi4:14b", "mistral:7b"};
+  EXPECT_EQ(named_models(s, local),
+            (std::vector<std::string>{"qwen2.5-coder:7b", "llama3.1", "phi4:14b", "mistral:7b"}));
 }
 
 }  // namespace

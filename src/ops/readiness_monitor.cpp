@@ -1,0 +1,403 @@
+#include "tideover/ops/readiness_monitor.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tideover/core/http_message.hpp"
+#include "tideover/ops/control_get.hpp"
+
+namespace tideover::ops {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t answer_limit = 1u << 20;
+constexpr auto judging_interval = std::chrono::seconds(1);
+constexpr std::size_t most_records = 256;
+
+std::int64_t unix_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// The server's own words, short enough for a line.
+std::string said_by(const control_answer& answer) {
+  if (answer.status == 0) return answer.problem;
+  std::string text = "status " + std::to_string(answer.status);
+  auto const body = json::parse(answer.body, nullptr, false);
+  if (body.is_object() && body.contains("error") && body["error"].is_string())
+    text += ": " + body["error"].get<std::string>().substr(0, 300);
+  return text;
+}
+
+bool speaks_of_memory(std::string_view text) {
+  constexpr std::string_view word = "memory";
+  return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                     [](char a, char b) { return to_lower(a) == b; }) != text.end();
+}
+
+std::uint64_t number_in(const json& object, const char* key) {
+  auto const it = object.find(key);
+  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
+}
+
+/// What a native answer says, thinking included: a model that only thought has spoken too.
+std::string text_in(const json& answer) {
+  std::string text;
+  if (auto const message = answer.find("message"); message != answer.end() && message->is_object())
+    for (const char* key : {"content", "thinking"})
+      if (auto const part = message->find(key); part != message->end() && part->is_string())
+        text += part->get<std::string>();
+  return text;
+}
+
+double median(std::deque<double> values) {
+  auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// A small native chat. Its options are those that no runner is loaded again for, and the window that is loaded.
+json small_chat(const policy::local_model& m, json messages, int most_tokens) {
+  json body{{"model", m.name}, {"messages", std::move(messages)}, {"stream", false}};
+  body["options"] = {{"num_predict", most_tokens}, {"temperature", 0}, {"seed", 1}};
+  if (m.loaded_context != 0) body["options"]["num_ctx"] = m.loaded_context;
+  if (m.capabilities_known && m.thinking) body["think"] = false;
+  return body;
+}
+
+/// Files may have several names; each is a model of its own here.
+std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
+
+std::string text_of(const json& body) { return body.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+readiness_monitor::readiness_monitor(surroundings around)
+    : around_(std::move(around)),
+      needed_(settings().dialect == dialect::ollama ? policy::named_models(*around_.configuration, settings())
+                                                    : std::vector<std::string>()) {}
+
+void readiness_monitor::tick(time_point now) {
+  if (next_ == never) next_ = after(now, std::min<duration>(first_test_after, settings().readiness.interval));
+  if (now >= next_) start(false);
+  if (now < next_judging_) return;
+  next_judging_ = after(now, judging_interval);
+  judge(now);
+}
+
+void readiness_monitor::check_now(std::function<void()> done) {
+  around_.control->inbox()->post([this, done = std::move(done)]() mutable {
+    waiting_.push_back(std::move(done));
+    start(true);
+  });
+}
+
+void readiness_monitor::start(bool asked_for) {
+  if (checking_) return;
+  checking_ = true;
+  net::spawn(check(asked_for), [this](std::exception_ptr) {
+    checking_ = false;
+    auto const now = clock::now();
+    auto const pause = report().verdict.state == policy::ready_state::ready
+                           ? settings().readiness.interval
+                           : std::min<duration>(settings().readiness.interval, look_again_after);
+    next_ = after(now, pause);
+    judge(now);
+    for (auto& done : std::exchange(waiting_, {})) done();
+  });
+}
+
+/// The model that would stand in for a cloud model nobody knows.
+std::string readiness_monitor::stand_in(const policy::local_catalog& catalog) const {
+  policy::model_tables tables;
+  tables.global = &around_.configuration->models;
+  tables.context_limit = settings().context_tokens;
+  auto const choice = policy::choose_model({.requested = "gpt"}, tables, catalog);
+  return catalog.find(choice.name) != nullptr ? choice.name : std::string();
+}
+
+/// Models that are loaded and needed; and the first stand-in, if it is not loaded: when somebody asks, or when its
+/// files were never tested or long ago, and only if nothing else is loaded that it might push out.
+std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const policy::local_catalog& catalog,
+                                                                         bool asked_for) const {
+  std::vector<target> targets;
+  auto const urls = around_.ways.size();
+  auto names = needed_;
+  auto const first = stand_in(catalog);
+  auto const is_named = [&](const std::string& name) {
+    return std::any_of(names.begin(), names.end(), [&](const auto& n) { return policy::same_model(n, name); });
+  };
+  if (!first.empty() && !is_named(first)) names.push_back(first);
+  for (const auto& name : names) {
+    const auto* m = catalog.find(name);
+    if (m == nullptr || !m->completion || m->remote || policy::names_remote(m->name)) continue;
+    auto const fits = policy::fits_by_url(catalog, name, urls);
+    for (std::size_t i = 0; i < urls; ++i)
+      if (fits[i] == policy::url_fit::loaded) targets.push_back({m->name, static_cast<std::uint16_t>(i), false});
+    if (m->loaded || !policy::same_model(name, first)) continue;
+    bool const others =
+        std::any_of(catalog.models.begin(), catalog.models.end(), [](const auto& x) { return x.loaded; });
+    if (!asked_for) {
+      if (others) continue;
+      std::lock_guard const lock(mutex_);
+      auto const known = by_files_.find(key_of(*m));
+      if (known != by_files_.end() && known->second.tested != time_point::min() &&
+          clock::now() - known->second.tested < load_again_after)
+        continue;
+    }
+    auto const where = std::find(fits.begin(), fits.end(), policy::url_fit::installed);
+    if (where != fits.end()) targets.push_back({m->name, static_cast<std::uint16_t>(where - fits.begin()), true});
+  }
+  return targets;
+}
+
+net::task<void> readiness_monitor::check(bool asked_for) {
+  auto const refresh = [this]() -> net::task<void> {
+    auto const done = std::make_shared<net::event_source>();
+    around_.catalog->refresh([this, done] { done->raise(around_.control->reactions(), net::signalled); });
+    auto const by = after(clock::now(), 3 * local_catalog_watch::patience);
+    (void)co_await around_.control->reactions().wait(by, net::on(*done, net::signalled));
+  };
+  co_await refresh();
+  if (settings().dialect == dialect::ollama) {
+    auto const targets = choose_targets(*around_.catalog->current(), asked_for);
+    for (const auto& t : targets) {
+      if (around_.control->reactions().stopping()) co_return;
+      co_await test_one(t);
+    }
+    if (!targets.empty()) co_await refresh();
+  }
+  std::lock_guard const lock(mutex_);
+  tested_at_ = timestamp(unix_microseconds());
+}
+
+readiness_monitor::model_record& readiness_monitor::record_of(const policy::local_model& m) {
+  auto& record = by_files_[key_of(m)];
+  record.model = record.test.model = m.name;
+  return record;
+}
+
+net::task<void> readiness_monitor::test_one(target what) {
+  auto const catalog = around_.catalog->current();
+  const auto* m = catalog->find_at(what.model, what.url);
+  if (m == nullptr) co_return;
+  auto const now = clock::now();
+  std::optional<proxy::local_gate::visit> place;
+  if (around_.gate != nullptr) {
+    // Real answers that came lately tell more than a test, and cost nothing.
+    {
+      std::lock_guard const lock(mutex_);
+      auto& record = record_of(*m);
+      if (record.served != time_point::min() && now - record.served < settings().readiness.interval) {
+        record.tested = now;
+        co_return;
+      }
+    }
+    policy::place_wish wish;
+    wish.urgency = config::priority::low;
+    wish.wait = false;
+    wish.urls.assign(around_.ways.size(), policy::url_fit::absent);
+    wish.urls[what.url] = policy::url_fit::loaded;
+    if (around_.gate->waiting() != 0) co_return;
+    place.emplace(around_.gate->enter(*around_.control, std::move(wish)));
+    if (place->now() != proxy::local_gate::visit::state::admitted) co_return;
+  }
+
+  auto const deadline =
+      after(now, after(time_point(settings().readiness.max_load_time), patience_beyond_load) - time_point());
+  const auto& way = *around_.ways[what.url];
+  auto const body =
+      small_chat(*m, json::array({{{"role", "user"}, {"content", "Count from one to twenty, in words."}}}), 48);
+  auto const answer = co_await control_post(*around_.control, *around_.names, way.target, way.authority,
+                                            way.base_path + "/api/chat", text_of(body), answer_limit, deadline);
+  policy::model_test test;
+  test.model = m->name;
+  policy::inference_timing timing;
+  auto const object = json::parse(answer.body, nullptr, false);
+  if (answer.status == 200 && object.is_object()) {
+    timing.tokens = number_in(object, "eval_count");
+    timing.generating = std::chrono::nanoseconds(number_in(object, "eval_duration"));
+    timing.loading = std::chrono::nanoseconds(number_in(object, "load_duration"));
+    if (text_in(object).empty()) {
+      test.problem = "its answer was empty";
+    } else {
+      test.answered = true;
+      test.tokens_per_second = policy::tokens_per_second(timing);
+    }
+  } else {
+    test.problem = answer.status == 200 ? "its answer was not Ollama's" : said_by(answer);
+    test.out_of_memory = answer.status >= 500 && speaks_of_memory(test.problem);
+  }
+  // A deadline that the shutdown cut short says nothing about the model, and neither does a server that is away.
+  if (around_.control->reactions().stopping() || (answer.status == 0 && !answer.connected)) co_return;
+  std::optional<bool> prefill;
+  bool ask_prefill = test.answered;
+  {
+    std::lock_guard const lock(mutex_);
+    ask_prefill = ask_prefill && !record_of(*m).prefill;
+  }
+  if (ask_prefill) prefill = co_await try_prefill(what, *m, after(clock::now(), patience_beyond_load));
+  if (place) place->leave();
+  around_.catalog->note_fit(m->name, !test.out_of_memory);
+
+  std::lock_guard const lock(mutex_);
+  auto& record = record_of(*m);
+  record.tested = clock::now();
+  if (prefill) record.prefill = prefill;
+  test.load = what.loads && test.answered ? timing.loading : record.test.load;
+  if (record.speeds.size() >= 3) test.usual_tokens_per_second = median(record.speeds);
+  if (test.tokens_per_second > 0) {
+    record.speeds.push_back(test.tokens_per_second);
+    if (record.speeds.size() > history) record.speeds.pop_front();
+  }
+  record.test = std::move(test);
+}
+
+/// Asks it to go on with an answer that was begun. It does if it neither begins anew nor goes astray.
+net::task<std::optional<bool>> readiness_monitor::try_prefill(const target& what, const policy::local_model& m,
+                                                              time_point deadline) {
+  const auto& way = *around_.ways[what.url];
+  auto messages = json::array(
+      {{{"role", "user"},
+        {"content", "Write the numbers from one to ten in words, in one line, separated by blanks. Nothing else."}},
+       {{"role", "assistant"}, {"content", "one two three four"}}});
+  auto const body = small_chat(m, std::move(messages), 24);
+  auto const answer = co_await control_post(*around_.control, *around_.names, way.target, way.authority,
+                                            way.base_path + "/api/chat", text_of(body), answer_limit, deadline);
+  std::optional<bool> continues;
+  if (answer.status == 400) {
+    continues = false;  // llama-server refuses a prefill beside thinking (OL §4)
+  } else if (answer.status == 200) {
+    auto const object = json::parse(answer.body, nullptr, false);
+    if (object.is_object()) {
+      auto text = text_in(object);
+      std::transform(text.begin(), text.end(), text.begin(), to_lower);
+      auto const begins = text.find_first_not_of(" \n\t,");
+      continues = begins != std::string::npos && text.compare(begins, 4, "five") == 0;
+    }
+  }
+  co_return continues;
+}
+
+void readiness_monitor::note_timing(std::string_view model, const policy::inference_timing& timing) {
+  auto const catalog = around_.catalog->current();
+  const auto* m = catalog->find(model);
+  if (m == nullptr) return;
+  std::lock_guard const lock(mutex_);
+  if (by_files_.size() >= most_records) return;
+  auto& record = record_of(*m);
+  record.served = clock::now();
+  record.test.answered = true;
+  record.test.from_traffic = true;
+  record.test.problem.clear();
+  record.test.out_of_memory = false;
+  // A handful of tokens says little about speed.
+  if (timing.tokens >= 16) record.test.tokens_per_second = policy::tokens_per_second(timing);
+  // Ollama reports a few milliseconds where nothing had to be loaded.
+  if (timing.loading >= std::chrono::seconds(1)) record.test.load = timing.loading;
+}
+
+const readiness_monitor::model_record* readiness_monitor::known_record(const policy::local_catalog& catalog,
+                                                                       std::string_view model) const {
+  const auto* m = catalog.find(model);
+  if (m == nullptr) return nullptr;
+  auto const known = by_files_.find(key_of(*m));
+  return known == by_files_.end() ? nullptr : &known->second;
+}
+
+std::optional<duration> readiness_monitor::usual_load(std::string_view model) const {
+  auto const catalog = around_.catalog->current();
+  std::lock_guard const lock(mutex_);
+  const auto* record = known_record(*catalog, model);
+  if (record == nullptr || record->test.load == duration::zero()) return std::nullopt;
+  return record->test.load;
+}
+
+void readiness_monitor::note_load(std::string_view model, duration took) {
+  auto const catalog = around_.catalog->current();
+  const auto* m = catalog->find(model);
+  if (m == nullptr) return;
+  std::lock_guard const lock(mutex_);
+  record_of(*m).test.load = took;
+}
+
+std::optional<bool> readiness_monitor::continues_prefill(std::string_view model) const {
+  auto const decided = [&](const std::vector<config::model_rule>& rules) -> std::optional<bool> {
+    for (const auto& rule : rules)
+      if (policy::same_model(rule.local, model) && rule.prefill != config::prefill::automatic)
+        return rule.prefill == config::prefill::yes;
+    return std::nullopt;
+  };
+  if (auto const said = decided(around_.configuration->models)) return said;
+  for (const auto& [name, workflow] : around_.configuration->workflows)
+    if (auto const said = decided(workflow.models)) return said;
+  auto const catalog = around_.catalog->current();
+  std::lock_guard const lock(mutex_);
+  const auto* record = known_record(*catalog, model);
+  return record == nullptr ? std::nullopt : record->prefill;
+}
+
+policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& catalog, time_point now) const {
+  policy::readiness_facts f;
+  f.api = around_.catalog->servers(now);
+  f.catalog = &catalog;
+  f.needed = needed_;
+  f.limits = settings().readiness;
+  for (const auto& [files, record] : by_files_) {
+    if (record.tested == time_point::min() && record.served == time_point::min()) continue;
+    const auto* m = catalog.find(record.model);
+    if (m == nullptr || key_of(*m) != files) continue;  // removed, or other files now
+    auto test = record.test;
+    test.continues_prefill = record.prefill;
+    f.tests.push_back(std::move(test));
+  }
+  return f;
+}
+
+readiness_report readiness_monitor::report() const {
+  auto const catalog = around_.catalog->current();
+  readiness_report r;
+  r.upstream = settings().name;
+  {
+    std::lock_guard const lock(mutex_);
+    auto const f = facts(*catalog, clock::now());
+    r.verdict = policy::judge_readiness(f);
+    r.tested_at = tested_at_;
+    for (const auto& m : catalog->models) {
+      auto const tested = std::find_if(f.tests.begin(), f.tests.end(),
+                                       [&](const auto& t) { return policy::same_model(t.model, m.name); });
+      bool const needed =
+          std::any_of(needed_.begin(), needed_.end(), [&](const auto& n) { return policy::same_model(n, m.name); });
+      if (tested == f.tests.end() && !needed) continue;
+      auto& numbers = r.models.emplace_back();
+      numbers.model = m.name;
+      numbers.loaded = m.loaded;
+      numbers.gpu_known = m.loaded && m.loaded_bytes != 0;
+      numbers.gpu_fraction = m.gpu_fraction;
+      numbers.context_tokens = m.loaded_context;
+      if (tested == f.tests.end()) continue;
+      numbers.tokens_per_second = tested->tokens_per_second;
+      numbers.load_seconds = std::chrono::duration<double>(tested->load).count();
+    }
+  }
+  for (auto& m : r.models) m.continues_prefill = continues_prefill(m.model);
+  return r;
+}
+
+/// Says so when the state, or which things are out of order, has changed. Numbers that move are no change.
+void readiness_monitor::judge(time_point now) {
+  (void)now;
+  if (!on_change) return;
+  auto const r = report();
+  std::string state(token(r.verdict.state));
+  for (const auto& f : r.verdict.findings)
+    if (f.state == policy::ready_state::degraded || f.state == policy::ready_state::down)
+      state.append("|").append(token(f.check)).append(" ").append(f.subject);
+  if (state == said_ || (said_.empty() && r.verdict.state == policy::ready_state::unknown)) return;
+  said_ = std::move(state);
+  on_change(r);
+}
+
+}  // namespace tideover::ops

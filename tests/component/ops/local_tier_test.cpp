@@ -1,0 +1,397 @@
+// The local tier's watchers against an Ollama that loads, hangs, runs on the CPU and goes away: driven from the test's
+// thread, with a clock that the test moves. Real connections on loopback.
+#include "tideover/ops/local_tier.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/living_ollama.hpp"
+
+namespace tideover::ops {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::ready_check;
+using policy::ready_state;
+
+struct Tier : testing::Test {
+  Tier() {
+    config::upstream local;
+    local.name = "ollama";
+    local.title = "Ollama";
+    local.tier = tier::local;
+    local.dialect = dialect::ollama;
+    local.urls.push_back({false, "127.0.0.1", server.port(), {}});
+    made->upstreams = {local};
+    made->models = {{"*", "llama3.1:8b"}};
+    made->workflows["default"].name = "default";
+  }
+  ~Tier() override {
+    loop.reactions().cancel_everything();
+    tier_.reset();
+  }
+
+  void begin(test::living_options how = {}) {
+    ollama.emplace(server, std::move(how));
+    shared.configuration = made;
+    shared.upstreams = proxy::list_routes(*made);
+    shared.names = &names;
+    shared.gates = {std::make_shared<proxy::local_gate>(made->upstreams[0])};
+    tier_.emplace(loop, shared);
+  }
+  /// Lets the loop and the tier run until `holds`; false when it never does.
+  bool until(const std::function<bool()>& holds) {
+    for (auto const deadline = test::soon(); clock::now() < deadline;) {
+      tier_->tick(clock::now() + ahead, trouble);
+      loop.turn(5ms);
+      loop.reactions().sweep(clock::now());
+      if (holds()) return true;
+    }
+    return false;
+  }
+  readiness_report check() {
+    bool done = false;
+    tier_->readiness()->check_now([&] { done = true; });
+    EXPECT_TRUE(until([&] { return done; }));
+    return tier_->readiness()->report();
+  }
+  bool known() {
+    return until([&] { return tier_->current()->known; });
+  }
+  int chats() const { return static_cast<int>(server.requests_to("/api/chat").size()); }
+
+  test::scripted_upstream server;
+  std::shared_ptr<config::snapshot> made = std::make_shared<config::snapshot>();
+  net::event_loop loop;
+  net::resolver names;
+  proxy::services shared;
+  std::optional<test::living_ollama> ollama;
+  std::optional<local_tier> tier_;
+  duration ahead{};  // of the real clock
+  bool trouble = false;
+};
+
+test::living_options with_one_model(bool loaded) {
+  test::living_options how;
+  how.installed[0].loaded = loaded;
+  return how;
+}
+
+std::string fix_of(const readiness_report& r, ready_check c) {
+  for (const auto& f : r.verdict.findings)
+    if (f.check == c && !f.fix.empty()) return f.fix;
+  return {};
+}
+
+TEST_F(Tier, AServerThatWorksIsReadyAndItsNumbersAreKnown) {
+  begin();
+  auto const r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::ready) << readiness_table(r);
+  ASSERT_EQ(r.models.size(), 1u);
+  EXPECT_NEAR(r.models[0].tokens_per_second, 50, 0.1);
+  EXPECT_DOUBLE_EQ(r.models[0].gpu_fraction, 1);
+  EXPECT_EQ(r.models[0].context_tokens, 8192u);
+  EXPECT_EQ(r.models[0].continues_prefill, true);
+  EXPECT_FALSE(r.tested_at.empty());
+  EXPECT_EQ(shared.gates[0]->busy(), 0u);
+}
+
+TEST_F(Tier, ATestNeverMakesALoadedModelLoadAgain) {
+  begin();
+  check();
+  check();
+  EXPECT_EQ(ollama->reloads(), 0);
+  EXPECT_EQ(ollama->window_of("llama3.1:8b"), 8192);
+}
+
+TEST_F(Tier, ThePrefillIsTriedOncePerModel) {
+  auto how = with_one_model(true);
+  how.continues_prefill = false;
+  begin(how);
+  check();
+  EXPECT_EQ(chats(), 2);
+  EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), false);
+  check();
+  EXPECT_EQ(chats(), 3);
+}
+
+TEST_F(Tier, TheFilesWordOnPrefillComesBeforeATest) {
+  made->models[0].prefill = config::prefill::yes;
+  auto how = with_one_model(true);
+  how.continues_prefill = false;
+  begin(how);
+  check();
+  EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), true);
+}
+
+TEST_F(Tier, AMissingModelIsDegradedOrDown) {
+  made->models = {{"*", "phi4:14b"}};
+  begin();
+  auto r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::degraded);
+  EXPECT_EQ(fix_of(r, ready_check::models), "ollama pull phi4:14b");
+  ollama->change([](auto& how) { how.installed.clear(); });
+  r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::down);
+}
+
+TEST_F(Tier, AModelOnTheCpuIsSeen) {
+  test::living_options how;
+  how.gpu_share = 0;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::degraded);
+  EXPECT_EQ(r.verdict.of(ready_check::gpu), ready_state::degraded);
+}
+
+TEST_F(Tier, ASlowModelIsSeen) {
+  test::living_options how;
+  how.tokens_per_second = 2;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.of(ready_check::tokens_per_second), ready_state::degraded);
+}
+
+TEST_F(Tier, AModelThatBecameSlowIsSeenByItsOwnHistory) {
+  begin();
+  for (int i = 0; i < 3; ++i) check();
+  ollama->change([](auto& how) { how.tokens_per_second = 20; });
+  auto const r = check();
+  EXPECT_EQ(r.verdict.of(ready_check::tokens_per_second), ready_state::degraded) << readiness_table(r);
+}
+
+TEST_F(Tier, ALongLoadIsSeen) {
+  auto how = with_one_model(false);
+  how.load_seconds = 90;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.of(ready_check::load_time), ready_state::degraded);
+  EXPECT_EQ(ollama->loads(), 1);
+}
+
+TEST_F(Tier, ALoadThatFailsForMemoryIsToldWithTheServersWords) {
+  test::living_options how;
+  how.failure = "model requires more system memory (9.1 GiB) than is available (3.2 GiB)";
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::down);
+  EXPECT_EQ(r.verdict.of(ready_check::fits), ready_state::degraded);
+  EXPECT_NE(readiness_reasons(r).find("9.1 GiB"), std::string::npos);
+  EXPECT_FALSE(tier_->current()->find("llama3.1:8b")->fits);
+}
+
+TEST_F(Tier, AStoppedServerIsToldFromAHungOne) {
+  begin();
+  server.stop();
+  auto r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::down);
+  EXPECT_NE(fix_of(r, ready_check::api).find("start ollama"), std::string::npos);
+  server.start();
+  server.on("/api/tags", test::silence());
+  r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::down);
+  EXPECT_NE(fix_of(r, ready_check::api).find("restart ollama"), std::string::npos);
+}
+
+TEST_F(Tier, ACloudModelInLocalClothesIsNeverTested) {
+  test::living_options how;
+  how.installed[0].name = "gpt-oss:120b-cloud";
+  made->models = {{"*", "gpt-oss:120b-cloud"}};
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::down);
+  EXPECT_EQ(chats(), 0) << "not a word may leave for ollama.com";
+}
+
+TEST_F(Tier, AnOldServerIsAskedForCapabilitiesOncePerModel) {
+  test::living_options how;
+  how.capabilities_in_tags = false;
+  begin(how);
+  ASSERT_TRUE(known());
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->capabilities_known);
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->tools);
+  EXPECT_EQ(tier_->current()->find("llama3.1:8b")->trained_context, 131072u);
+  check();
+  EXPECT_EQ(server.requests_to("/api/show").size(), 1u);
+}
+
+TEST_F(Tier, NothingIsTestedWhileTheTierIsBusyAndRealAnswersCountInstead) {
+  made->upstreams[0].concurrency = 1;
+  begin();
+  ASSERT_TRUE(known());
+  auto real = shared.gates[0]->enter(loop, {.urls = {}});
+  check();
+  EXPECT_EQ(chats(), 0);
+  tier_->note_timing("llama3.1:8b", {.tokens = 100, .generating = 10s, .loading = 2s});
+  auto const r = tier_->readiness()->report();
+  EXPECT_EQ(r.verdict.of(ready_check::inference), ready_state::ready);
+  EXPECT_NEAR(r.models.at(0).tokens_per_second, 10, 0.01);
+  EXPECT_DOUBLE_EQ(r.models[0].load_seconds, 2);
+  real.leave();
+  check();
+  EXPECT_EQ(chats(), 0) << "an answer a moment ago tells more than a test";
+}
+
+TEST_F(Tier, APeriodicCheckLoadsTheStandInOnceAndNotWhileAnotherModelIsLoaded) {
+  test::living_options how;
+  how.installed[0].loaded = false;
+  test::ollama::model other;
+  other.name = "other:1b";
+  how.installed.push_back(other);
+  begin(how);
+  ASSERT_TRUE(known());
+  ahead = 31s;
+  EXPECT_TRUE(until([&] { return tier_->readiness()->report().tested_at != ""; }));
+  EXPECT_EQ(chats(), 0) << "it might push the other one out";
+  ollama->unload("other:1b");
+  ahead = 10min;
+  EXPECT_TRUE(
+      until([&] { return tier_->readiness()->report().verdict.of(ready_check::inference) == ready_state::ready; }));
+  EXPECT_EQ(ollama->loads(), 1);
+}
+
+TEST_F(Tier, AChangeIsSaidOnceAndSoIsItsEnd) {
+  begin();
+  std::vector<ready_state> said;
+  tier_->readiness()->on_change = [&](const readiness_report& r) {
+    said.push_back(r.verdict.state);
+    auto const line = readiness_line(r, "Ollama", 0, line_format::json);
+    EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+  };
+  EXPECT_TRUE(until([&] { return said.size() == 1; }));
+  check();
+  check();
+  server.stop();
+  check();
+  server.start();
+  check();
+  EXPECT_EQ(said, (std::vector{ready_state::ready, ready_state::down, ready_state::ready}));
+}
+
+TEST_F(Tier, ALoadIsOurOwnConnectionsAndTellsTheWindow) {
+  auto how = with_one_model(false);
+  how.load_until.emplace();
+  begin(how);
+  ASSERT_TRUE(known());
+  bool loaded = false;
+  tier_->load("llama3.1:8b", 0, [&] { loaded = true; });
+  ASSERT_TRUE(until([&] { return ollama->is_loading(); }));
+  EXPECT_FALSE(loaded);
+  EXPECT_TRUE(tier_->load_ends_in("llama3.1:8b"));
+  bool second = false;
+  tier_->load("llama3.1:8b", 0, [&] { second = true; });
+  how.load_until->open();
+  ASSERT_TRUE(until([&] { return loaded && second; }));
+  EXPECT_EQ(ollama->loads(), 1) << "who comes meanwhile waits for the same load";
+  auto const* m = tier_->current()->find("llama3.1:8b");
+  EXPECT_EQ(m->loaded_context, 8192u);
+  EXPECT_EQ(m->usual_context, 8192u);
+  EXPECT_FALSE(tier_->load_ends_in("llama3.1:8b"));
+  auto const request = nlohmann::json::parse(server.requests_to("/api/chat").at(0).body);
+  EXPECT_TRUE(request["messages"].empty());
+  EXPECT_FALSE(request.contains("options")) << "the server's own window is the one that nobody has to load again for";
+}
+
+TEST_F(Tier, ALoadThatFailsEndsTheWaitToo) {
+  auto how = with_one_model(false);
+  how.failure = "llama-server process has terminated";
+  begin(how);
+  ASSERT_TRUE(known());
+  bool ended = false;
+  tier_->load("llama3.1:8b", 0, [&] { ended = true; });
+  EXPECT_TRUE(until([&] { return ended; }));
+  for (std::string const name : {"not-installed:1b", "gpt-oss:120b-cloud"}) {
+    ended = false;
+    tier_->load(name, 0, [&] { ended = true; });
+    EXPECT_TRUE(until([&] { return ended; }));
+  }
+  EXPECT_EQ(chats(), 1) << "what is not there or not local is never asked for";
+}
+
+TEST_F(Tier, AnExpectedModelIsLoadedKeptWhileTheTroubleLastsAndThenReleased) {
+  begin(with_one_model(false));
+  ASSERT_TRUE(known());
+  EXPECT_FALSE(ollama->is_loaded("llama3.1:8b")) << "without any trouble nothing is loaded";
+  tier_->expect("llama3.1:8b");
+  ASSERT_TRUE(until([&] { return ollama->is_loaded("llama3.1:8b") && tier_->current()->find("llama3.1:8b")->loaded; }));
+  EXPECT_EQ(ollama->keep_alive_of("llama3.1:8b"), R"("10m")");
+  trouble = true;
+  ahead = 6min;
+  auto const before = chats();
+  ASSERT_TRUE(until([&] { return chats() > before; })) << "prolonged";
+  ahead = 14min;
+  ASSERT_TRUE(until([&] { return chats() > before + 1; })) << "trouble without traffic keeps it too";
+  EXPECT_EQ(ollama->keep_alive_of("llama3.1:8b"), R"("10m")");
+  trouble = false;
+  ahead = 30min;
+  ASSERT_TRUE(until([&] { return ollama->keep_alive_of("llama3.1:8b") == R"("5m")"; })) << "released";
+  EXPECT_EQ(ollama->reloads(), 0) << "prolonging asks for the loaded window";
+  EXPECT_EQ(ollama->loads(), 1);
+}
+
+TEST_F(Tier, WhatIsKeptWarmIsLoadedAtOnceAndForEver) {
+  made->upstreams[0].keep_warm = {"llama3.1:8b"};
+  begin(with_one_model(false));
+  ASSERT_TRUE(until([&] { return ollama->keep_alive_of("llama3.1:8b") == "-1"; }));
+  ASSERT_TRUE(until([&] { return tier_->current()->find("llama3.1:8b")->loaded; }));
+  auto const asked = chats();
+  ollama->unload("llama3.1:8b");
+  ahead = 1min;
+  ASSERT_TRUE(until([&] { return chats() > asked && ollama->keep_alive_of("llama3.1:8b") == "-1"; }))
+      << "and loaded again when it was pushed out";
+}
+
+TEST_F(Tier, WhatSomebodyElseLoadedIsPinnedWithoutALoad) {
+  made->upstreams[0].keep_warm = {"llama3.1:8b"};
+  begin();
+  ASSERT_TRUE(until([&] { return ollama->keep_alive_of("llama3.1:8b") == "-1"; }));
+  EXPECT_EQ(ollama->loads() + ollama->reloads(), 0);
+}
+
+TEST_F(Tier, WhileAModelLoadsTheCatalogStaysAndTheServerCountsAsLoading) {
+  auto how = with_one_model(false);
+  how.load_until.emplace();
+  begin(how);
+  ASSERT_TRUE(known());
+  tier_->load("llama3.1:8b", 0, [] {});
+  ASSERT_TRUE(until([&] { return ollama->is_loading(); }));
+  bool asked = false;
+  tier_->refresh([&] { asked = true; });
+  ASSERT_TRUE(until([&] { return asked; }));
+  EXPECT_NE(tier_->current()->find("llama3.1:8b"), nullptr);
+  auto const r = tier_->readiness()->report();
+  EXPECT_EQ(r.verdict.of(ready_check::api), ready_state::ready);
+  EXPECT_NE(readiness_table(r).find("loading a model"), std::string::npos) << readiness_table(r);
+  how.load_until->open();
+}
+
+TEST(ReadinessReport, IsJsonATableAndAnExitCode) {
+  readiness_report r;
+  r.upstream = "ollama";
+  r.verdict.state = ready_state::degraded;
+  r.verdict.findings = {{ready_check::api, ready_state::ready, "http://x", "answers", ""},
+                        {ready_check::gpu, ready_state::degraded, "m\x1b[2J", "runs on the CPU alone", "look at it"}};
+  auto const json = nlohmann::json::parse(readiness_json(r));
+  EXPECT_EQ(json["state"], "degraded");
+  EXPECT_EQ(json["checks"][1]["fix"], "look at it");
+  EXPECT_EQ(json["reasons"].size(), 1u);
+  EXPECT_TRUE(json["tested_at"].is_null());
+  auto const back = read_readiness_json(readiness_json(r));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(readiness_table(*back), readiness_table(r));
+  for (auto const* text : {"", "[]", "{}", R"({"state":"fine"})"}) EXPECT_FALSE(read_readiness_json(text)) << text;
+  auto const table = readiness_table(r);
+  EXPECT_EQ(table.find('\x1b'), std::string::npos) << "names come from a server";
+  EXPECT_NE(table.find("[WARN] gpu"), std::string::npos) << table;
+  EXPECT_NE(table.find("fix: look at it"), std::string::npos);
+  EXPECT_EQ(readiness_exit_code(ready_state::ready), 0);
+  EXPECT_EQ(readiness_exit_code(ready_state::degraded), 1);
+  EXPECT_EQ(readiness_exit_code(ready_state::down), 2);
+  EXPECT_EQ(readiness_exit_code(ready_state::unknown), 3);
+  auto const line = readiness_line(r, "Ollama", 0, line_format::text);
+  EXPECT_NE(line.find("WARN  Ollama is not fully ready to stand in"), std::string::npos) << line;
+}
+
+}  // namespace
+}  // namespace tideover::ops
