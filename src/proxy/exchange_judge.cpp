@@ -58,6 +58,7 @@ outgoing_request exchange::outgoing(const leg& l) const {
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
+  out.head.caller_key_is_ours = client_ != nullptr;
   if (rewritten)
     out.body = replay_.body;
   else if (settings.tier == tier::cloud && !cloud_body_.empty())

@@ -323,7 +323,8 @@ net::task<void> exchange::list_local_models() {
     if (found == models.end()) {
       machine_->committed();
       record_.why = machine_->cloud_failure();
-      co_await reply_error({404, "model_not_found", "No local model has this name, and the cloud is away.", "model"});
+      adapt::own_error unknown{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+      co_await reply_error(std::move(unknown));
       co_return;
     }
     body = adapt::write_model(*found, route_.caller_speaks_anthropic);

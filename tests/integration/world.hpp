@@ -32,7 +32,8 @@ struct world_options {
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";
   std::string listen = "listen: [{address: \"127.0.0.1:0\"}]";
-  std::string more;  // further top-level YAML
+  std::string admin_more;  // further keys of `admin`, such as `, token: {env: TOKEN}`
+  std::string more;        // further top-level YAML
   std::map<std::string, std::string> environment;
 };
 

@@ -54,7 +54,9 @@ class exchange {
  private:
   // Before any upstream is asked (exchange_request.cpp).
   enum class body_plan : std::uint8_t { nothing, hold, stream_through };
-  std::optional<adapt::own_error> admit();  // framing, host, route
+  std::optional<adapt::own_error> admit();  // framing, host, key, route
+  std::optional<adapt::own_error> check_client();
+  void settle_reach();
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
@@ -182,6 +184,10 @@ class exchange {
   unsigned client_version_ = 11;
   bool is_head_ = false;
   policy::route route_;
+  const config::client_key* client_ = nullptr;  // whose key opened the door, if one did
+  bool kept_from_clouds_ = true;                // contingency, as it was when the asking began
+  std::optional<cloud_pass> pass_;              // what this exchange may do outside the house: nothing without one
+  std::optional<duration> must_wait_;           // a caller who comes too often
   adapt::request_facts facts_;
   bool body_unread_ = false;
 
