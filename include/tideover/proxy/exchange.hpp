@@ -30,10 +30,11 @@ namespace tideover::proxy {
 
 /// What the session does with the connection afterwards.
 enum class after_exchange : std::uint8_t {
-  keep,    // the next request may come
-  close,   // orderly end
-  linger,  // the caller may still be sending: let it read our answer before the connection goes
-  abort,   // end it so that the caller can see that something is missing
+  keep,         // the next request may come
+  close,        // orderly end
+  linger,       // the caller may still be sending: let it read our answer before the connection goes
+  abort,        // end it so that the caller can see that something is missing
+  abort_later,  // the same, once the caller had the time to read what it was told
 };
 
 class exchange {
