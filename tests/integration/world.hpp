@@ -23,6 +23,7 @@ struct world_options {
   std::string local_timeouts = "{connect: 20s, first_content: 60s, response: 60s, idle: 60s, total: 5m}";
   // Never opens: tests that fail often ask what one failure does. Tests of the breaker say what they want.
   std::string breaker = "{failures_to_open: 1000000, failure_ratio: 1, min_requests: 1000000}";
+  std::string local_more;  // further keys of the local upstream, such as `, concurrency: 4`
   std::string openai_url;  // empty: the scripted cloud's
   std::string anthropic_url;
   std::string ollama_url;
