@@ -113,7 +113,7 @@ rendered finish(std::string path, const json& body, prepared&& ready) {
 }  // namespace
 
 std::variant<rendered, refusal> render_ollama_chat(const request& what, const render_options& options) {
-  auto ready = prepare(what, options, true);
+  auto ready = prepare(what, options, {.needs_instruction = true, .refuses_unable = true});
   if (ready.refused) return std::move(*ready.refused);
   json out = {{"model", options.model}};
   if (what.suffix) {
