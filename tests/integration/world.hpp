@@ -27,7 +27,8 @@ struct world_options {
   std::string openai_url;  // empty: the scripted cloud's
   std::string anthropic_url;
   std::string ollama_url;
-  std::string openai_more;  // further keys of that upstream, such as `, credential: {env: KEY}`
+  std::string local_dialect = "ollama";  // what the local server speaks, whose URL and scripts are still `ollama`'s
+  std::string openai_more;               // further keys of that upstream, such as `, credential: {env: KEY}`
   std::string anthropic_more;
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";

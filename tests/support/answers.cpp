@@ -196,13 +196,13 @@ json list_entry(const ollama::model& what) {
           {"model", what.name},
           {"modified_at", "2026-05-01T09:00:00Z"},
           {"size", what.size},
-          {"digest", std::string(64, 'a')},
+          {"digest", what.digest},
           {"details",
            {{"family", "llama"},
             {"parameter_size", "8.0B"},
             {"quantization_level", "Q4_K_M"},
             {"context_length", what.context_length}}},
-          {"capabilities", what.capabilities}};
+          {"capabilities", what.own_template ? std::vector<std::string>{"completion"} : what.capabilities}};
 }
 
 json native_end(const said& what) {
@@ -307,7 +307,7 @@ std::string ps(const std::vector<model>& installed) {
                       {"model", what.name},
                       {"size", what.size},
                       {"size_vram", what.size},
-                      {"digest", std::string(64, 'a')},
+                      {"digest", what.digest},
                       {"details", {{"family", "llama"}}},
                       {"expires_at", "2318-05-01T09:00:00Z"},
                       {"context_length", 32768}});

@@ -44,6 +44,8 @@ namespace ollama {
 struct model {
   std::string name = "llama3.1:8b";
   std::vector<std::string> capabilities = {"completion", "tools"};
+  std::string digest = std::string(64, 'a');
+  bool own_template = false;  // the GGUF's own: /api/tags then knows `completion` alone, /api/show all (0.33)
   std::uint64_t size = 4'900'000'000;
   int context_length = 131072;
   bool loaded = true;

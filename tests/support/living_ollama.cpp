@@ -75,11 +75,12 @@ std::string living_ollama::ps() const {
   for (const auto& [name, r] : loaded_) {
     const auto* m = find(name);
     if (m == nullptr) continue;
+    auto const size = how_.ps_tells_sizes ? m->size : 0;
     models.push_back({{"name", name},
                       {"model", name},
-                      {"size", m->size},
-                      {"size_vram", static_cast<std::uint64_t>(static_cast<double>(m->size) * how_.gpu_share)},
-                      {"digest", std::string(64, 'a')},
+                      {"size", size},
+                      {"size_vram", static_cast<std::uint64_t>(static_cast<double>(size) * how_.gpu_share)},
+                      {"digest", m->digest},
                       {"expires_at", "2318-05-01T09:00:00Z"},
                       {"context_length", r.window}});
   }

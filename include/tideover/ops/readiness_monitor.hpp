@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/ops/control_get.hpp"
 #include "tideover/ops/local_catalog.hpp"
 #include "tideover/ops/readiness_report.hpp"
 #include "tideover/policy/readiness.hpp"
@@ -80,6 +81,8 @@ class readiness_monitor {
   model_record& record_of(const policy::local_model& m);                                      // with the mutex held
   const model_record* known_record(const policy::local_catalog& catalog, std::string_view model) const;  // likewise
 
+  /// Of the upstream; Ollama has none.
+  std::string key() const { return settings().dialect == dialect::ollama ? std::string() : bearer_of(settings()); }
   const config::upstream& settings() const { return around_.configuration->upstreams[around_.upstream]; }
 
   surroundings const around_;

@@ -45,7 +45,7 @@ std::string_view token(ready_check c);
 enum class api_answer : std::uint8_t {
   unknown,  // not asked yet
   answers,
-  loading,  // it answers, but not about what is loaded: a model is being loaded (OL §12)
+  loading,  // it answers, but a model is being loaded: /api/ps hangs (OL §12), or llama-server says so
   silent,   // it takes connections and says nothing
   refused,  // nobody takes connections there
   odd,      // it answers, but not like a local server
@@ -86,6 +86,7 @@ struct readiness_facts {
   std::vector<std::string> needed{};  // models that the configuration names
   std::vector<model_test> tests{};
   config::readiness limits{};
+  enum dialect dialect = dialect::ollama;  // of the servers: other advice, and no word on GPU
 };
 
 struct readiness_finding {

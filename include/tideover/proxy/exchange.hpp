@@ -114,6 +114,7 @@ class exchange {
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
   int local_fault_status() const;
+  adapt::own_error model_not_there(std::uint16_t upstream) const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();

@@ -112,7 +112,7 @@ json keep_alive_value(const std::string& text) {
 }
 
 std::variant<rendered, refusal> render_ollama_chat(const request& what, const render_options& options) {
-  auto ready = prepare(what, options, true);
+  auto ready = prepare(what, options, {.needs_instruction = true, .refuses_unable = true});
   if (ready.refused) return std::move(*ready.refused);
   json out = {{"model", options.model}};
   if (what.suffix) {

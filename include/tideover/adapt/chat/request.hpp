@@ -143,7 +143,7 @@ std::string not_replayable_sentence(std::string_view field);
 
 /// What is known of the local model.
 struct capabilities {
-  bool known = false;  // false: it may have tools and vision, it is not asked to think
+  bool known = false;  // false: it may have tools and vision; Ollama is not asked to think then
   bool tools = false, vision = false, thinking = false;
 };
 
