@@ -108,6 +108,7 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
+  std::optional<bool> echoes_prefill() const;
   int local_fault_status() const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);

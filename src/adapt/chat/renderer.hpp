@@ -30,6 +30,9 @@ struct prepared {
 /// `instruct`: tell the model in words that it must call a tool, for servers that have no better way.
 prepared prepare(const request& what, const render_options& options, bool instruct);
 
+/// The begun answer that the messages end in; empty where they end otherwise.
+std::string begun_answer(const prepared& ready);
+
 /// The text of a message for servers that read one text: parts joined, a failed tool's result marked as such.
 std::string joined_text(const message& from);
 
