@@ -106,7 +106,13 @@ task<failure> shake_hands(event_loop& loop, stream& connection, const dial_targe
 }  // namespace
 
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_point by, event_source* also) {
+                       time_point by, event_source* also, std::optional<cloud_pass> pass) {
+  if (target.outside && !pass) {
+    dial_result refused;
+    refused.problem = problem(reason::policy, phase::not_started, "this may not leave the house");
+    refused.problem.ours = true;
+    co_return refused;
+  }
   const std::string& host = target.through ? target.through->host : target.host;
   auto const port = target.through ? target.through->port : target.port;
 

@@ -78,8 +78,8 @@ policy::exchange_plan exchange::plan() const {
   made.started = started_;
   made.deadline = after(started_, w.deadline);
   made.replayable = !is_generation(route_.what) || (facts_.is_json_object && facts_.not_replayable.empty());
-  made.in_contingency = configuration().in_contingency(w.name);
-  made.local_by_policy = w.policy == policy_kind::local_only || w.policy == policy_kind::local_first;
+  made.in_contingency = kept_from_clouds_;
+  made.local_by_policy = route_.policy == policy_kind::local_only || route_.policy == policy_kind::local_first;
   made.streaming = facts_.stream;
   made.wants_reasoning = facts_.wants_reasoning;
   made.repeats = record_.sdk_retry != 0;
@@ -89,7 +89,7 @@ policy::exchange_plan exchange::plan() const {
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {
-  return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_));
+  return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_), pass_);
 }
 
 /// Told once, when it is certain that another candidate than the first choice is the one to serve.
@@ -102,6 +102,7 @@ void exchange::note_failover() {
 }
 
 net::task<void> exchange::ask_candidates() {
+  settle_reach();
   machine_.emplace(plan(), configuration());
   for (;;) {
     switch (next_step()) {

@@ -58,6 +58,7 @@ outgoing_request exchange::outgoing(const leg& l) const {
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
+  out.head.caller_key_is_ours = client_ != nullptr;
   if (rewritten)
     out.body = replay_.body;
   else if (settings.tier == tier::cloud && !cloud_body_.empty())
@@ -278,9 +279,10 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
       if (step == attempt_end::done) continue;
       if (step == attempt_end::late && enough) break;
       if (step != attempt_end::late) co_return step;
-      failed(l, reason::timeout, phase::await_content,
-             usable_since ? "the stream stalled while it was held" : "the stream said nothing usable");
-      name_timer(l, which);
+      // A stall after content is a cut, held or not (contract §4).
+      failed(l, usable_since ? reason::cut : reason::timeout, phase::await_content,
+             timer_text(l, which) +
+                 (usable_since ? ": the stream stalled while it was held" : ": the stream said nothing usable"));
       co_return attempt_end::failed;
     }
     bool const ended = next.what == net::io_result::kind::eof;

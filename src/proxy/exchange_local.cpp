@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
-#include "tideover/adapt/ollama/replay_body.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -231,11 +231,12 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
     return local_refusal(l, {local_fault_status(), why.code, why.message, why.field});
   };
   if (!is_generation(route_.what)) {
-    auto made = adapt::ollama::make_replay_body(route_.what, body_, {.model = local_model_});
-    if (const auto* why = std::get_if<adapt::ollama::replay_refusal>(&made)) return refused(*why);
-    replay_ = {};
-    replay_.path = route_.path_and_query;
-    replay_.body = std::move(std::get<adapt::ollama::replay_body>(made).body);
+    auto const speaks = upstream_settings(l.upstream).dialect;
+    auto made = adapt::render_embeddings(speaks, body_, local_model_);
+    if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
+    replay_ = std::move(std::get<adapt::chat::rendered>(made));
+    for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+    l.translated = speaks == dialect::ollama;
     return attempt_end::done;
   }
 
@@ -249,6 +250,10 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
     auto const window = policy::window_for(local_need_, model_tables(l.upstream), known);
     if (!window.fits) return local_refusal(l, too_long_for(window.largest));
     if (window.num_ctx != 0) options.num_ctx = window.num_ctx;
+    // Where the window is known, an answer ends with it, before the beginning of the prompt would be forgotten.
+    auto const size = window.num_ctx != 0 || !known ? window.num_ctx : known->loaded_context;
+    auto const prompt = local_need_.window.prompt_tokens;
+    if (size != 0) options.room_for_answer = std::max(size, prompt + policy::useful_answer) - prompt;
   }
   options.workflow_prompt = {static_cast<adapt::chat::system_prompt::placing>(w.system_prompt.where),
                              w.system_prompt.text};
@@ -324,7 +329,8 @@ net::task<void> exchange::list_local_models() {
     if (found == models.end()) {
       machine_->committed();
       record_.why = machine_->cloud_failure();
-      co_await reply_error({404, "model_not_found", "No local model has this name, and the cloud is away.", "model"});
+      adapt::own_error unknown{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+      co_await reply_error(std::move(unknown));
       co_return;
     }
     body = adapt::write_model(*found, route_.caller_speaks_anthropic);

@@ -5,6 +5,7 @@
 #include "tideover/adapt/answer_judge.hpp"
 #include "tideover/adapt/chat/local_mark.hpp"
 #include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/embeddings.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -18,8 +19,34 @@ std::string exchange::local_unique() const {
   return unique + id.substr(id.size() - std::min(id.size(), longest - unique.size()));
 }
 
+/// The whole answer of a local server; an error status is told in the caller's dialect.
+net::task<attempt_end> exchange::read_local(leg& l) {
+  l.form = answer_form::whole;
+  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
+  if (step == attempt_end::failed) {
+    l.problem = l.call.problem();
+    name_timer(l, l.limits.first_content_timer);
+  }
+  if (step == attempt_end::done && l.call.head().status / 100 != 2) co_return judge_local_error(l);
+  co_return step;
+}
+
+net::task<attempt_end> exchange::judge_vectors(leg& l) {
+  auto const step = co_await read_local(l);
+  if (step != attempt_end::done) co_return step;
+  auto list = adapt::write_embeddings(body_, l.call.body(), local_model_);
+  l.call.settle();
+  if (!list) co_return failed(l, reason::malformed, phase::read_body, "not the vectors that were asked for");
+  l.whole_text = std::move(*list);
+  co_return attempt_end::done;
+}
+
 /// The answer of a local server that was asked in its own words, up to the commit.
 net::task<attempt_end> exchange::judge_local(leg& l) {
+  if (route_.what == endpoint::embeddings) {
+    auto const step = co_await judge_vectors(l);
+    co_return step;
+  }
   namespace answer = adapt::chat::answer;
   auto const from = upstream_settings(l.upstream).dialect;
   auto const unique = local_unique();
@@ -49,14 +76,8 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
     co_return step;
   }
 
-  l.form = answer_form::whole;
-  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
-  if (step == attempt_end::failed) {
-    l.problem = l.call.problem();
-    name_timer(l, l.limits.first_content_timer);
-  }
+  auto const step = co_await read_local(l);
   if (step != attempt_end::done) co_return step;
-  if (l.call.head().status / 100 != 2) co_return judge_local_error(l);
 
   auto const whole = answer::gather(answer::read_whole(from, l.call.body()));
   l.call.settle();

@@ -74,6 +74,9 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   own.keep_alive = may_keep_alive();
   own.client_version = client_version_;
   own.allow = allow;
+  if (must_wait_)
+    own.retry_after_seconds =
+        std::max<int>(1, static_cast<int>(std::chrono::ceil<std::chrono::seconds>(*must_wait_).count()));
   if (error.status >= 500) {
     // SDKs repeat 5xx by themselves; both tiers were asked already, so a storm would help nobody.
     own.should_retry = false;

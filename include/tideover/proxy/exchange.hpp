@@ -54,7 +54,9 @@ class exchange {
  private:
   // Before any upstream is asked (exchange_request.cpp).
   enum class body_plan : std::uint8_t { nothing, hold, stream_through };
-  std::optional<adapt::own_error> admit();  // framing, host, route
+  std::optional<adapt::own_error> admit();  // framing, host, key, route
+  std::optional<adapt::own_error> check_client();
+  void settle_reach();
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
@@ -105,6 +107,8 @@ class exchange {
   void note_local_timing(const adapt::chat::answer::timings& took);
   void note_prompt_tokens(std::uint64_t read);
   net::task<attempt_end> judge_local(leg& l);
+  net::task<attempt_end> judge_vectors(leg& l);
+  net::task<attempt_end> read_local(leg& l);
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
@@ -181,6 +185,10 @@ class exchange {
   unsigned client_version_ = 11;
   bool is_head_ = false;
   policy::route route_;
+  const config::client_key* client_ = nullptr;  // whose key opened the door, if one did
+  bool kept_from_clouds_ = true;                // contingency, as it was when the asking began
+  std::optional<cloud_pass> pass_;              // what this exchange may do outside the house: nothing without one
+  std::optional<duration> must_wait_;           // a caller who comes too often
   adapt::request_facts facts_;
   bool body_unread_ = false;
 

@@ -33,6 +33,9 @@ prepared prepare(const request& what, const render_options& options, bool instru
 /// The begun answer that the messages end in; empty where they end otherwise.
 std::string begun_answer(const prepared& ready);
 
+/// For Ollama: a duration stays text, seconds become a number, because its parser takes no text without a unit.
+json keep_alive_value(const std::string& text);
+
 /// The text of a message for servers that read one text: parts joined, a failed tool's result marked as such.
 std::string joined_text(const message& from);
 

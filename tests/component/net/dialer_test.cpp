@@ -1,4 +1,5 @@
 #include "tideover/net/dialer.hpp"
+#include "tideover/policy/reach.hpp"
 
 #include <gmock/gmock.h>
 #include <netinet/in.h>
@@ -85,6 +86,7 @@ class Dialer : public testing::Test {
   static time_point within(duration span) { return after(clock::now(), span); }
 
   lookup_result look_up(const std::string& host) {
+    ++lookups_;
     lookup_result result;
     result.addresses = known_[host];
     if (result.addresses.empty()) result.error = "no such name";
@@ -92,7 +94,7 @@ class Dialer : public testing::Test {
   }
 
   task<outcome> run(resolver& names, dial_target target, time_point by, event_source* also) {
-    auto result = co_await dial(loop_.loop(), names, target, &sessions_, by, also);
+    auto result = co_await dial(loop_.loop(), names, target, &sessions_, by, also, pass_);
     outcome end;
     end.problem = std::move(result.problem);
     if (result.connection) {
@@ -107,10 +109,30 @@ class Dialer : public testing::Test {
 
   std::map<std::string, std::vector<socket_address>> known_;
   resolver names_{[this](const std::string& host, std::uint16_t) { return look_up(host); }};
+  std::optional<cloud_pass> pass_ = policy::reach::of_exchange(policy_kind::cloud_first, false);
+  unsigned lookups_ = 0;
   session_slot sessions_;
   std::vector<std::unique_ptr<stream>> connections_;  // of the loop's thread, until it has ended
   test::loop_thread loop_;
 };
+
+TEST_F(Dialer, DoesNothingForATargetOutsideWithoutAPass) {
+  listening const cloud;
+  known_["cloud.test"] = {cloud.address()};
+  dial_target target;
+  target.host = "cloud.test";
+  target.outside = true;
+  for (auto const policy : {policy_kind::local_only, policy_kind::cloud_first}) {
+    pass_ = policy::reach::of_exchange(policy, policy == policy_kind::cloud_first);  // the second in contingency
+    auto const result = dial_now(target);
+    EXPECT_EQ(result.problem.why, reason::policy);
+    EXPECT_TRUE(result.problem.ours) << "the cloud is not to blame";
+  }
+  EXPECT_EQ(lookups_, 0U) << "not even its name is looked up";
+  target.outside = false;
+  (void)dial_now(target);
+  EXPECT_EQ(lookups_, 1U);
+}
 
 TEST_F(Dialer, AnAddressThatSaysNothingDoesNotHoldUpTheNext) {
   full_backlog const blackhole;

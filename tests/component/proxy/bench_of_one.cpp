@@ -63,6 +63,8 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   shared_.local = &local_knowledge_;
   shared_.connections = &connections_;
   shared_.health = &health_;
+  shared_.contingency = &contingency_;
+  shared_.clients = &clients_;
   worker_ = std::make_unique<worker>(shared_, reported_, std::vector<listening_socket>{}, 1);
 
   int ends[2];
