@@ -192,11 +192,11 @@ net::task<void> readiness_monitor::test_one(target what) {
   // A deadline that the shutdown cut short says nothing about the model, nor does a server that is away or starting.
   if (around_.control->reactions().stopping() || (answer.status == 0 && !answer.connected)) co_return;
   if (policy::says_loading(answer.status, answer.body)) co_return;
-  std::optional<bool> prefill;
+  auto prefill = policy::prefill_habit::unknown;
   bool ask_prefill = test.answered;
   {
     std::lock_guard const lock(mutex_);
-    ask_prefill = ask_prefill && !record_of(*m).prefill;
+    ask_prefill = ask_prefill && record_of(*m).prefill == policy::prefill_habit::unknown;
   }
   if (ask_prefill) prefill = co_await try_prefill(what, *m, after(clock::now(), patience_beyond_load));
   if (place) place->leave();
@@ -205,7 +205,7 @@ net::task<void> readiness_monitor::test_one(target what) {
   std::lock_guard const lock(mutex_);
   auto& record = record_of(*m);
   record.tested = clock::now();
-  if (prefill) record.prefill = prefill;
+  if (prefill != policy::prefill_habit::unknown) record.prefill = prefill;
   test.load = what.loads && test.answered ? said.timing.loading : record.test.load;
   if (record.speeds.size() >= 3) test.usual_tokens_per_second = median(record.speeds);
   if (test.tokens_per_second > 0) {
@@ -215,30 +215,29 @@ net::task<void> readiness_monitor::test_one(target what) {
   record.test = std::move(test);
 }
 
-/// Asks it to go on with an answer that was begun. It does if it neither begins anew nor goes astray.
-net::task<std::optional<bool>> readiness_monitor::try_prefill(const target& what, const policy::local_model& m,
-                                                              time_point deadline) {
+/// Asks it to go on with an answer that was begun. It does if it neither begins anew nor goes astray. A new beginning
+/// and an echo are the same words; but an echo is not generated, and six tokens are too few for seven words.
+net::task<policy::prefill_habit> readiness_monitor::try_prefill(const target& what, const policy::local_model& m,
+                                                                time_point deadline) {
+  constexpr std::string_view begun = "one two three four five six";
+  constexpr std::string_view next = "seven";
+  constexpr int most_tokens = 6;
   const auto& way = *around_.ways[what.url];
   auto const messages = json::array(
       {{{"role", "user"},
         {"content", "Write the numbers from one to ten in words, in one line, separated by blanks. Nothing else."}},
-       {{"role", "assistant"}, {"content", "one two three four"}}});
-  auto const chat = write_small_chat(settings().dialect, m, messages, 24);
+       {{"role", "assistant"}, {"content", begun}}});
+  auto const chat = write_small_chat(settings().dialect, m, messages, most_tokens);
   auto const answer = co_await control_post(*around_.control, *around_.names, way.target, way.authority,
                                             way.base_path + chat.path, chat.body, answer_limit, deadline, key());
-  std::optional<bool> continues;
+  auto habit = policy::prefill_habit::unknown;
   if (answer.status == 400) {
-    continues = false;  // llama-server refuses a prefill beside thinking (OL §4)
+    habit = policy::prefill_habit::begins_anew;  // llama-server refuses a prefill beside thinking (OL §4)
   } else if (answer.status == 200) {
     auto const said = read_small_answer(settings().dialect, answer.body, {});
-    if (said.readable) {
-      auto text = said.text;
-      std::transform(text.begin(), text.end(), text.begin(), to_lower);
-      auto const begins = text.find_first_not_of(" \n\t,");
-      continues = begins != std::string::npos && text.compare(begins, 4, "five") == 0;
-    }
+    if (said.readable) habit = policy::prefill_habit_of(begun, next, said.text);
   }
-  co_return continues;
+  co_return habit;
 }
 
 void readiness_monitor::note_timing(std::string_view model, const policy::inference_timing& timing) {
@@ -293,10 +292,14 @@ std::optional<bool> readiness_monitor::continues_prefill(std::string_view model)
   if (auto const said = decided(around_.configuration->models)) return said;
   for (const auto& [name, workflow] : around_.configuration->workflows)
     if (auto const said = decided(workflow.models)) return said;
+  return policy::goes_on(prefill_habit(model));
+}
+
+policy::prefill_habit readiness_monitor::prefill_habit(std::string_view model) const {
   auto const catalog = around_.catalog->current();
   std::lock_guard const lock(mutex_);
   const auto* record = known_record(*catalog, model);
-  return record == nullptr ? std::nullopt : record->prefill;
+  return record == nullptr ? policy::prefill_habit::unknown : record->prefill;
 }
 
 policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& catalog, time_point now) const {
@@ -311,7 +314,7 @@ policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& ca
     const auto* m = catalog.find(record.model);
     if (m == nullptr || key_of(*m) != files) continue;  // removed, or other files now
     auto test = record.test;
-    test.continues_prefill = record.prefill;
+    test.continues_prefill = policy::goes_on(record.prefill);
     f.tests.push_back(std::move(test));
   }
   return f;

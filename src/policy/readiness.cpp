@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "tideover/core/http_message.hpp"
 #include "tideover/policy/model_choice.hpp"
 
 namespace tideover::policy {
@@ -36,6 +37,16 @@ std::string_view token(ready_check c) {
 double tokens_per_second(const inference_timing& t) {
   auto const seconds = std::chrono::duration<double>(t.generating).count();
   return t.tokens == 0 || seconds <= 0 ? 0 : static_cast<double>(t.tokens) / seconds;
+}
+
+prefill_habit prefill_habit_of(std::string_view begun, std::string_view next, std::string_view answer) {
+  bool const echoed = answer.starts_with(begun);
+  if (echoed) answer.remove_prefix(begun.size());
+  answer.remove_prefix(std::min(answer.find_first_not_of(" \t\r\n,"), answer.size()));
+  auto const same = [](char a, char b) { return to_lower(a) == to_lower(b); };
+  if (answer.size() < next.size() || !std::equal(next.begin(), next.end(), answer.begin(), same))
+    return prefill_habit::begins_anew;
+  return echoed ? prefill_habit::echoes : prefill_habit::continues;
 }
 
 ready_state readiness_verdict::of(ready_check c) const {

@@ -289,6 +289,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
   replay_ = std::move(std::get<adapt::chat::rendered>(made));
   for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+  if (splice_used_) splice_->asked(replay_.prefill, echoes_prefill());
   l.translated = true;
   return attempt_end::done;
 }
@@ -302,6 +303,11 @@ bool exchange::continues_prefill() const {
         return home_.shared().local->continues_prefill(local_model_).value_or(false);
       }
   return home_.shared().local->continues_prefill(local_model_).value_or(false);
+}
+
+/// Does its server say what was begun once more, before it goes on? Nothing: not known.
+std::optional<bool> exchange::echoes_prefill() const {
+  return policy::says_it_again(home_.shared().local->prefill_habit(local_model_));
 }
 
 net::task<void> exchange::list_local_models() {

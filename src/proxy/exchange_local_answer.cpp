@@ -63,6 +63,8 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
   options.signature = signature;
   options.encrypted_content = signature;
   options.request_id = record_.request_id;
+  // The caller has its own beginning already, as it has with the cloud.
+  if (echoes_prefill().value_or(true)) options.prefill = replay_.prefill;
   std::string const echo = route_.what == endpoint::responses ? answer::response_echo(body_) : std::string();
   options.echo = echo;
 

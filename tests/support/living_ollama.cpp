@@ -161,7 +161,9 @@ void living_ollama::chat(served_connection& c, const recorded_request& r) {
   bool const whole = !how.generate_until || gate_before_peer(c, *how.generate_until);
   std::string text = "The local model answers this.";
   if (messages.back().value("role", "") == "assistant")
-    text = how.continues_prefill ? " five six seven" : "One two three four five";
+    text = how.echoes_prefill      ? messages.back().value("content", "") + " seven eight"
+           : how.continues_prefill ? " seven eight nine"
+                                   : "one two three four five six";
   constexpr int tokens = 40;
   object["message"] = {{"role", "assistant"}, {"content", text}};
   object["done"] = true;

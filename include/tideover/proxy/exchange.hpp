@@ -113,6 +113,7 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
+  std::optional<bool> echoes_prefill() const;
   int local_fault_status() const;
   adapt::own_error model_not_there(std::uint16_t upstream) const;
   std::string local_unique() const;

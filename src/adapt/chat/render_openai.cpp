@@ -115,8 +115,9 @@ std::variant<rendered, refusal> render_openai_chat(const request& what, const re
     out["add_generation_prompt"] = false;
     out["continue_final_message"] = true;
   }
-  return rendered{"/v1/chat/completions", write_document(out), std::move(ready.notes), ready.must_call,
-                  std::move(ready.allowed_calls)};
+  auto prefill = begun_answer(ready);
+  return rendered{"/v1/chat/completions",         write_document(out), std::move(ready.notes), ready.must_call,
+                  std::move(ready.allowed_calls), std::move(prefill)};
 }
 
 }  // namespace tideover::adapt::chat

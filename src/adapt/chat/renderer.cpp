@@ -198,6 +198,12 @@ prepared prepare(const request& what, const render_options& options, server_habi
   return out;
 }
 
+std::string begun_answer(const prepared& ready) {
+  if (ready.messages.empty()) return {};
+  auto const& last = ready.messages.back();
+  return last.who == role::assistant && last.calls.empty() ? joined_text(last) : std::string();
+}
+
 std::string joined_text(const message& from) {
   auto text = text_of(from.parts);
   if (from.failed) text = text.empty() ? "Error" : "Error: " + text;

@@ -34,6 +34,9 @@ struct server_habits {
 };
 prepared prepare(const request& what, const render_options& options, server_habits server);
 
+/// The begun answer that the messages end in; empty where they end otherwise.
+std::string begun_answer(const prepared& ready);
+
 /// For Ollama: a duration stays text, seconds become a number, because its parser takes no text without a unit.
 json keep_alive_value(const std::string& text);
 

@@ -55,6 +55,22 @@ TEST_F(Tier, ThePrefillIsTriedOncePerModel) {
   EXPECT_EQ(chats(), 3);
 }
 
+TEST_F(Tier, AServerThatSaysThePrefillOnceMoreContinuesIt) {
+  begin();
+  check();
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::continues);
+  tier_.reset();
+  auto how = with_one_model(true);
+  how.echoes_prefill = true;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), true);
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::echoes);
+  EXPECT_EQ(r.models.at(0).continues_prefill, true);
+  auto const asked = nlohmann::json::parse(server.requests_to("/api/chat").back().body);
+  EXPECT_LE(asked["options"]["num_predict"], 6) << "else a new beginning would look the same";
+}
+
 TEST_F(Tier, TheFilesWordOnPrefillComesBeforeATest) {
   made->models[0].prefill = config::prefill::yes;
   auto how = with_one_model(true);
@@ -62,6 +78,7 @@ TEST_F(Tier, TheFilesWordOnPrefillComesBeforeATest) {
   begin(how);
   check();
   EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), true);
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::begins_anew) << "what was found out stands";
 }
 
 TEST_F(Tier, AMissingModelIsDegradedOrDown) {

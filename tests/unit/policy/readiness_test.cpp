@@ -257,6 +257,26 @@ TEST(Readiness, NotContinuingAPrefillIsAFactAndNoFault) {
   EXPECT_EQ(t.judged().of(check::prefill), state::ready);
 }
 
+TEST(Readiness, TellsAContinuationFromAnEchoAndFromANewBeginning) {
+  using enum prefill_habit;
+  auto const habit = [](std::string_view answer) { return prefill_habit_of("one two", "three", answer); };
+  EXPECT_EQ(habit(" three"), continues);
+  EXPECT_EQ(habit("\nThree"), continues);
+  EXPECT_EQ(habit("one two three"), echoes);
+  EXPECT_EQ(habit("one two, Three four"), echoes);
+  EXPECT_EQ(habit("one two"), begins_anew) << "all that few tokens allow";
+  EXPECT_EQ(habit("One two three"), begins_anew) << "an echo is the same byte for byte";
+  EXPECT_EQ(habit("one two thr"), begins_anew);
+  EXPECT_EQ(habit(""), begins_anew);
+  EXPECT_EQ(habit("Sure! one two three"), begins_anew);
+  EXPECT_EQ(goes_on(unknown), std::nullopt);
+  EXPECT_EQ(goes_on(echoes), true);
+  EXPECT_EQ(goes_on(begins_anew), false);
+  EXPECT_EQ(says_it_again(echoes), true);
+  EXPECT_EQ(says_it_again(continues), false);
+  EXPECT_EQ(says_it_again(begins_anew), std::nullopt);
+}
+
 TEST(Readiness, EveryWordHasAToken) {
   for (auto const c : all_ready_checks) EXPECT_FALSE(token(c).empty());
   for (auto const s : {state::ready, state::unknown, state::degraded, state::down}) EXPECT_FALSE(token(s).empty());
