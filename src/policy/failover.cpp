@@ -220,7 +220,8 @@ void failover::note_cloud(std::uint16_t upstream, reason why) {
 }
 
 void failover::leave_first() {
-  if (position_ > 1 && !left_) left_ = plan_.candidates.index[0];
+  // The position alone does not tell: a hedge that nobody may serve uses up its place, and the first may be retried.
+  if (position_ > 1 && current_ != plan_.candidates.index[0] && !left_) left_ = plan_.candidates.index[0];
 }
 
 attempt_limits failover::limits_for(std::uint16_t upstream, time_point now) const {

@@ -11,67 +11,6 @@ using namespace std::chrono_literals;
 using policy::ready_check;
 using policy::ready_state;
 
-<<<<<<< HEAD
-=======
-struct Tier : testing::Test {
-  Tier() {
-    config::upstream local;
-    local.name = "ollama";
-    local.title = "Ollama";
-    local.tier = tier::local;
-    local.dialect = dialect::ollama;
-    local.urls.push_back({false, "127.0.0.1", server.port(), {}});
-    made->upstreams = {local};
-    made->models = {{"*", "llama3.1:8b"}};
-    made->workflows["default"].name = "default";
-  }
-  ~Tier() override {
-    loop.reactions().cancel_everything();
-    tier_.reset();
-    server.stop();  // its threads use `ollama`, which goes before it
-  }
-
-  void begin(test::living_options how = {}) {
-    ollama.emplace(server, std::move(how));
-    shared.configuration = made;
-    shared.upstreams = proxy::list_routes(*made);
-    shared.names = &names;
-    shared.gates = {std::make_shared<proxy::local_gate>(made->upstreams[0])};
-    tier_.emplace(loop, shared);
-  }
-  /// Lets the loop and the tier run until `holds`; false when it never does.
-  bool until(const std::function<bool()>& holds) {
-    for (auto const deadline = test::soon(); clock::now() < deadline;) {
-      tier_->tick(clock::now() + ahead, trouble);
-      loop.turn(5ms);
-      loop.reactions().sweep(clock::now());
-      if (holds()) return true;
-    }
-    return false;
-  }
-  readiness_report check() {
-    bool done = false;
-    tier_->readiness()->check_now([&] { done = true; });
-    EXPECT_TRUE(until([&] { return done; }));
-    return tier_->readiness()->report();
-  }
-  bool known() {
-    return until([&] { return tier_->current()->known; });
-  }
-  int chats() const { return static_cast<int>(server.requests_to("/api/chat").size()); }
-
-  test::scripted_upstream server;
-  std::shared_ptr<config::snapshot> made = std::make_shared<config::snapshot>();
-  net::event_loop loop;
-  net::resolver names;
-  proxy::services shared;
-  std::optional<test::living_ollama> ollama;
-  std::optional<local_tier> tier_;
-  duration ahead{};  // of the real clock
-  bool trouble = false;
-};
-
->>>>>>> echo
 test::living_options with_one_model(bool loaded) {
   test::living_options how;
   how.installed[0].loaded = loaded;

@@ -521,6 +521,19 @@ TEST_F(Hedge, ThatFailsLeavesTheCloudAloneAndNobodyBehindIt) {
   EXPECT_EQ(m.cloud_failure(), reason::server_error);
 }
 
+TEST_F(Hedge, ThatNobodyMayServeDoesNotMakeARetryAFailover) {
+  configuration.upstreams[openai].retry = {.attempts = 1, .max_wait = 2s};
+  auto m = machine();
+  m.next(start);
+  health h;
+  h.refused[ollama] = reason::breaker_open;
+  EXPECT_FALSE(m.begin_hedge(start + 8s, &h));
+  m.retry(because(reason::connect, phase::connect), start + 8s);
+  ASSERT_EQ(m.next(start + 8s, &h), step::attempt);
+  EXPECT_EQ(m.upstream(), openai);
+  EXPECT_FALSE(m.left_upstream());
+}
+
 TEST_F(Hedge, IsNotForLocalFirstNorWithoutReplayNorAfterTheDeadline) {
   plan.candidates = list({ollama, openai});
   auto local_first = machine();
