@@ -28,6 +28,7 @@ struct world_options {
   std::string ollama_url;
   std::string openai_more;  // further keys of that upstream, such as `, credential: {env: KEY}`
   std::string anthropic_more;
+  std::string ollama_more;
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";
   std::string listen = "listen: [{address: \"127.0.0.1:0\"}]";
