@@ -15,6 +15,9 @@
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/demo.hpp"
 #include "tideover/app/logging.hpp"
+#include "tideover/app/service_manager.hpp"
+#include "tideover/config/places.hpp"
+#include "tideover/ops/durable_file.hpp"
 
 namespace tideover::app {
 
@@ -34,13 +37,28 @@ std::string environment_or_empty(const config::surroundings& world, std::initial
   return {};
 }
 
-std::string contingency_text(const config::contingency& c) {
-  if (c.all_by_environment) return "ON for everything (TIDEOVER_CONTINGENCY): the cloud is not asked";
-  if (c.all_by_file) return "ON for everything (configuration file): the cloud is not asked";
-  std::string names;
-  for (const auto* list : {&c.by_environment, &c.by_file})
-    for (const auto& name : *list) names += (names.empty() ? "" : ", ") + name;
-  return names.empty() ? "off" : "ON for " + names;
+/// Where it cannot be made, decisions and events of this run are not kept; that stops nobody (faults L13).
+std::string usable_state_directory(const config::surroundings& world) {
+  auto const path = config::state_directory(world);
+  auto const problem = path.empty() ? std::string("no home directory is known") : ops::make_directory(path, 0700);
+  if (problem.empty()) return path;
+  spdlog::warn(
+      "no state directory ({}): contingency decisions will not survive a restart, and no journal is written. "
+      "Set STATE_DIRECTORY to a directory that Tideover may write",
+      problem);
+  return path;
+}
+
+std::string contingency_text(const std::vector<policy::contingency_cause>& causes) {
+  std::string text;
+  for (const auto& c : causes) {
+    auto const source = c.source == policy::contingency_source::environment ? "TIDEOVER_CONTINGENCY"
+                        : c.source == policy::contingency_source::file      ? "configuration file"
+                                                                            : c.decision->who;
+    text += (text.empty() ? "ON for " : ", ") +
+            (c.workflow == policy::all_workflows ? std::string("everything") : c.workflow) + " (" + source + ")";
+  }
+  return text.empty() ? "off" : text + ": no cloud is asked";
 }
 
 /// What was found, and the two lines to use. On standard error: standard output is for log lines.
@@ -49,7 +67,8 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
   std::string text = "Tideover " TIDEOVER_VERSION "\n";
   text += "  configuration  " + (configuration.source.empty() ? "built-in defaults" : configuration.source) + "\n";
   for (const auto& address : at.proxy) text += "  proxy          " + address + "\n";
-  text += "  admin          http://" + at.admin + "  (/livez /readyz /metrics)\n";
+  text += "  admin          http://" + at.admin + "\n";
+  if (!at.admin_socket.empty()) text += "  admin socket   " + at.admin_socket + "\n";
   for (const auto& u : configuration.upstreams) {
     std::string line = "  " + std::string(token(u.tier)) + "          " + u.title + "  " + u.urls.front().to_string();
     if (u.tier == tier::cloud) {
@@ -64,7 +83,7 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
     }
     text += line + "\n";
   }
-  text += "  contingency    " + contingency_text(configuration.contingency) + "\n\n";
+  text += "  contingency    " + contingency_text(running.contingency()) + "\n\n";
   bool const tls = !configuration.listeners.empty() && configuration.listeners.front().tls.has_value();
   std::string const base = (tls ? "https://" : "http://") + (at.proxy.empty() ? std::string() : at.proxy.front());
   text += "Point your apps here:\n";
@@ -77,7 +96,8 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
 /// Signals, taken in a thread-free way on a small context of their own, become calls on the daemon.
 class signal_listener {
  public:
-  explicit signal_listener(daemon& running) : running_(running), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+  signal_listener(daemon& running, const service_manager& manager)
+      : running_(running), manager_(manager), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
     listen();
     thread_ = std::thread([this] { context_.run(); });
   }
@@ -95,6 +115,7 @@ class signal_listener {
       } else if (!draining_) {
         draining_ = true;
         spdlog::info("{}: draining; a second signal ends at once", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        manager_.stopping();
         running_.drain();
       } else {
         spdlog::info("second signal: ending now");
@@ -105,6 +126,7 @@ class signal_listener {
   }
 
   daemon& running_;
+  const service_manager& manager_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
   bool draining_ = false;
@@ -129,12 +151,17 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.https_proxy = environment_or_empty(world, {"HTTPS_PROXY", "https_proxy"});
   options.no_proxy = environment_or_empty(world, {"NO_PROXY", "no_proxy"});
   options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
+  options.state_directory = usable_state_directory(world);
+  options.usual_sockets = config::usual_admin_sockets(world);
+  service_manager manager(world);
+  options.alive = [&manager](time_point now) { manager.alive(now); };
   try {
     daemon running(options);
-    signal_listener const signals(running);
+    signal_listener const signals(running, manager);
     running.ask_local([&] { print_banner(configuration, running); });
     // Connections are accepted by the kernel since the sockets listen; whoever reads the file may connect.
     if (!command.ready_file.empty()) write_ready_file(command.ready_file, running.addresses());
+    manager.ready();
     running.run();
   } catch (const std::exception& e) {
     std::cerr << "tideover: " << e.what() << '\n';

@@ -17,12 +17,12 @@ constexpr auto footer = R"(Point your apps at the proxy and change nothing else:
 
 `tideover COMMAND --help` explains one command.)";
 
-constexpr std::array<std::string_view, 6> commands{"run", "check", "validate", "schema", "env", "version"};
+constexpr std::array<std::string_view, 10> commands{"run", "check",  "validate",    "schema",    "env",
+                                                    "key", "status", "contingency", "readiness", "version"};
 
 // Commands of the contract that a later version brings: a plain "unknown command" would send people looking.
-constexpr std::array<std::string_view, 14> later{"doctor",   "status",     "explain", "contingency", "drill",
-                                                 "alert",    "readiness",  "reload",  "init",        "key",
-                                                 "firewall", "completion", "log",     "top"};
+constexpr std::array<std::string_view, 10> later{"doctor", "explain",  "drill",      "alert", "reload",
+                                                 "init",   "firewall", "completion", "log",   "top"};
 
 command_line_result refused(std::string message) {
   command_line_result result;
@@ -43,9 +43,19 @@ std::optional<command_line_result> unknown_command(std::string_view word) {
       (near.empty() ? std::string("; see `tideover --help`") : "; did you mean `" + std::string(near) + "`?"));
 }
 
-std::string help_of(const CLI::App& app) {
+/// The command that was chosen, the subcommand of a command included.
+const CLI::App& chosen_command(const CLI::App& app) {
   const auto chosen = app.get_subcommands();
-  return "`tideover " + (chosen.empty() ? std::string() : chosen.front()->get_name() + " ") + "--help`";
+  return chosen.empty() ? app : chosen_command(*chosen.front());
+}
+
+std::string help_of(const CLI::App& app) {
+  std::string words = "`tideover ";
+  for (const auto* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    words += at->get_name() + " ";
+  }
+  return words + "--help`";
 }
 
 // CLI11 would only list what it did not expect; this names the option that was meant.
@@ -53,9 +63,8 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
   const std::string word = first.substr(0, first.find('='));  // values may be anything, keys included
   const std::string help = "; see " + help_of(app);
   if (!word.starts_with('-')) return refused("nothing is known to do with " + in_ticks(word) + help);
-  const auto chosen = app.get_subcommands();
   std::vector<std::string> names;
-  for (const auto* option : (chosen.empty() ? &app : chosen.front())->get_options())
+  for (const auto* option : chosen_command(app).get_options())
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
   const auto near = config::nearest(word, names);
   if (near == word) return refused("put " + in_ticks(word) + " after the command" + help);
@@ -163,6 +172,48 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
   with_config(*on_env, env.config_file);
   on_env->add_flag("--json", env.json, "Print the result as JSON");
 
+  const auto with_door = [&](CLI::App& command, daemon_door& door) {
+    command
+        .add_option("--socket", door.socket,
+                    "Unix socket of the daemon (the configuration's admin.socket,\n"
+                    "else /run/tideover/admin.sock)")
+        ->type_name("PATH");
+    with_config(command, door.config_file);
+  };
+  status_command status;
+  auto* on_status = app.add_subcommand("status", "Show what the running daemon does and what stands in its way");
+  on_status->group("Commands");
+  on_status->footer("Exit code 0: fine, 10: degraded, 11: contingency, 1: no answer.");
+  with_door(*on_status, status.door);
+  on_status->add_flag("--watch", status.watch, "Show it again whenever it changes");
+  on_status->add_flag("--json", status.json, "Print the result as JSON");
+
+  contingency_command contingency;
+  auto* on_contingency = app.add_subcommand("contingency", "Keep requests from the cloud, or let them go there again");
+  on_contingency->group("Commands");
+  auto* switch_on = on_contingency->add_subcommand("on", "From now on no cloud is asked");
+  auto* switch_off = on_contingency->add_subcommand("off", "Lift what operators decided");
+  auto* show = on_contingency->add_subcommand("status", "Show what is in contingency, and who said so");
+  for (auto* one : {switch_on, switch_off, show}) {
+    with_door(*one, contingency.door);
+    one->add_flag("--json", contingency.json, "Print the result as JSON");
+  }
+  for (auto* one : {switch_on, switch_off}) {
+    one->add_option("--workflow", contingency.workflows, "Only this workflow; may be repeated")
+        ->type_name("NAME")
+        ->type_size(1)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    one->add_option("--reason", contingency.reason, "Why; the journal keeps it")->type_name("TEXT");
+  }
+  switch_on->add_option("--for", contingency.lasts, "Ends by itself after this time (30m, 2h)")->type_name("DURATION");
+
+  key_command key;
+  auto* on_key = app.add_subcommand("key", "Make a key of your own for a caller")->group("Commands");
+  auto* new_key = on_key->add_subcommand("new", "Print a new key once, and the line for the configuration");
+  new_key->add_option("NAME", key.name, "Name of the caller, for logs")->required();
+  new_key->add_option("--workflow", key.workflow, "Workflow that the key is bound to")->type_name("NAME");
+  new_key->add_flag("--json", key.json, "Print the result as JSON");
   readiness_command readiness;
   auto* on_readiness =
       app.add_subcommand("readiness", "Check whether the local tier works, with a small test")->group("Commands");
@@ -212,6 +263,26 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     result.command = schema_command{};
   } else if (on_env->parsed()) {
     result.command = std::move(env);
+  } else if (on_status->parsed()) {
+    result.command = std::move(status);
+  } else if (on_contingency->parsed()) {
+    using action = contingency_command::action;
+    contingency.what = switch_on->parsed() ? action::on : switch_off->parsed() ? action::off : action::show;
+    if (!switch_on->parsed() && !switch_off->parsed() && !show->parsed())
+      return refused("say `tideover contingency on`, `off` or `status`; see `tideover contingency --help`");
+    if (contingency.what == action::on && (!contingency.reason || contingency.reason->empty()))
+      return refused("--reason is missing: say why, the journal keeps it (--reason \"outage at the provider\")");
+    if (contingency.lasts)
+      if (const auto span = config::parse_duration(*contingency.lasts); !span)
+        return refused("--for: " + in_ticks(*contingency.lasts) + " " + span.error);
+    result.command = std::move(contingency);
+  } else if (on_key->parsed()) {
+    if (!new_key->parsed()) return refused("say `tideover key new NAME`; see `tideover key --help`");
+    if (!config::is_plain_name(key.name, true))
+      return refused(in_ticks(key.name) + " is no name for a key: letters, digits, `_`, `-` and `.`, at most 64");
+    if (key.workflow && !config::is_plain_name(*key.workflow, true))
+      return refused(in_ticks(*key.workflow) + " is no name of a workflow");
+    result.command = std::move(key);
   } else if (on_readiness->parsed()) {
     result.command = std::move(readiness);
   } else if (on_version->parsed()) {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -13,16 +14,22 @@
 
 #include "exchange_reporter.hpp"
 #include "routes.hpp"
+#include "tideover/app/admin_side.hpp"
 #include "tideover/net/hosted_loop.hpp"
 #include "tideover/net/listener.hpp"
-#include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/cloud_probe.hpp"
+#include "tideover/ops/contingency_control.hpp"
+#include "tideover/ops/journal.hpp"
 #include "tideover/ops/local_tier.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::app {
 
 namespace {
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 std::string machine_name() {
   char name[256] = "";
@@ -42,13 +49,20 @@ struct daemon::parts {
         log(options.log_descriptor),
         routes(make_routes(*configuration, {options.https_proxy, options.no_proxy})),
         health(*configuration),
-        drain_timer(host.context()) {}
+        events({.directory = options.state_directory}),
+        decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
+                  clock::now()),
+        drain_timer(host.context()),
+        usual_sockets(options.usual_sockets),
+        alive(options.alive) {}
 
   void bind();
   void listen_for_admin();
   void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
   void worker_ended();
   void log_breakers();
+  ops::status_facts facts();
+  bool all_loops_turn(time_point now) const;
   void log_readiness(const ops::readiness_report& report);
   bool trouble() const;
   policy::ready_state local_state() const;
@@ -65,6 +79,10 @@ struct daemon::parts {
   ops::notice_pace refused_keys{std::chrono::minutes(1)};
   std::vector<proxy::upstream_route> routes;
   proxy::health_table health;
+  ops::journal events;
+  proxy::contingency_view contingency;
+  proxy::client_gate clients;
+  ops::contingency_control decisions;
   proxy::services shared;
   std::optional<ops::local_tier> local;
   std::optional<ops::cloud_probe> probe;
@@ -73,9 +91,12 @@ struct daemon::parts {
   std::vector<std::thread> threads;
   std::size_t running = 0;  // control loop only
   ops::metrics_registry registry;
-  std::unique_ptr<ops::admin_server> admin;
+  std::optional<admin_side> admin;
   boost::asio::steady_timer drain_timer;
   std::atomic<bool> draining{false};
+  std::vector<std::string> const usual_sockets;
+  std::function<void(time_point)> const alive;
+  std::int64_t const started = unix_seconds();
   bound_addresses addresses;
 };
 
@@ -100,6 +121,8 @@ void daemon::parts::bind() {
   shared.names = &names;
   shared.memory = &memory;
   shared.health = &health;
+  shared.contingency = &contingency;
+  shared.clients = &clients;
   shared.connections = &connections;
   local.emplace(control, shared);
   shared.local = &*local;
@@ -118,31 +141,57 @@ void daemon::parts::bind() {
 }
 
 void daemon::parts::listen_for_admin() {
-  auto const& at = configuration->admin.at;
-  auto bound = net::listen_on(at.host, at.port, 1);
-  addresses.admin = bound.address;
-  auto const v6 = bound.address.front() == '[';
-  boost::asio::ip::tcp::acceptor acceptor(host.context(), v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(),
-                                          bound.descriptors.front());
-  ops::admin_answers answers;
-  answers.serving = [this] { return !draining.load(); };
-  answers.local_ready = [this] { return local_state(); };
-  answers.metrics = [this] { return metrics_text(); };
-  admin = std::make_unique<ops::admin_server>(host.context(), std::move(acceptor), shared.hosts, std::move(answers));
+  admin_sources sources;
+  sources.facts = [this] { return facts(); };
+  sources.metrics = [this] { return metrics_text(); };
+  sources.configuration = [this] { return configuration; };
+  admin.emplace(host.context(), shared.hosts, decisions, std::move(sources));
+  admin->open(configuration->admin, usual_sockets);
+  addresses.admin = admin->address();
+  addresses.admin_socket = admin->socket();
+}
+
+/// A worker whose loop stands still for longer than this hangs: its tick comes ten times a second.
+bool daemon::parts::all_loops_turn(time_point now) const {
+  return std::all_of(workers.begin(), workers.end(),
+                     [&](const auto& w) { return w->ended() || now - w->last_turn() < std::chrono::seconds(5); });
+}
+
+ops::status_facts daemon::parts::facts() {
+  ops::status_facts f;
+  f.version = version();
+  f.started = started;
+  f.now = unix_seconds();
+  f.pid = ::getpid();
+  f.draining = draining;
+  f.proxy_addresses = addresses.proxy;
+  f.admin_address = addresses.admin;
+  f.admin_socket = addresses.admin_socket;
+  f.configuration = configuration;
+  f.contingency = &decisions.state();
+  f.contingency_not_kept = decisions.not_kept();
+  f.obstacles = health.obstacles();
+  f.catalog = local->current();
+  f.catalog_problem = local->problem();
+  f.local_ready = local_state();
+  f.connections = connections.load(std::memory_order_relaxed);
+  f.log_lines_dropped = log.dropped();
+  auto const journal = events.state();
+  f.journal_lines_lost = journal.lost;
+  f.journal_writable = journal.writable;
+  f.journal_problem = journal.problem;
+  return f;
 }
 
 std::string daemon::parts::metrics_text() const {
   ops::process_view view;
   view.version = version();
   view.log_lines_dropped = log.dropped();
-  auto const add = [&](const std::string& workflow, const char* source) {
-    view.contingency.push_back({workflow, source});
-  };
-  const auto& c = configuration->contingency;
-  if (c.all_by_environment) add("all", "environment");
-  for (const auto& name : c.by_environment) add(name, "environment");
-  if (c.all_by_file) add("all", "file");
-  for (const auto& name : c.by_file) add(name, "file");
+  auto const journal = events.state();
+  view.journal_writable = journal.writable;
+  view.journal_lines_lost = journal.lost;
+  for (const auto& cause : decisions.state().causes())
+    view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
   bool const local_up = local->current()->known && local->problem().empty();
   for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
     const auto& u = configuration->upstreams[i];
@@ -176,6 +225,11 @@ void daemon::parts::log_breakers() {
     auto const now = std::chrono::system_clock::now().time_since_epoch();
     log.write(ops::breaker_line(change, u.name, u.title,
                                 std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+    ops::journal_entry entry{.event = "breaker", .who = "tideover", .why = std::string(token(change.why))};
+    entry.more["upstream"] = u.name;
+    entry.more["state"] = token(change.state);
+    if (!change.model.empty()) entry.more["model"] = change.model;
+    events.write(entry);
   }
 }
 
@@ -235,6 +289,9 @@ void daemon::run() {
   p.control.on_tick = [&p](time_point now) {
     p.local->tick(now, p.trouble());
     if (!p.draining) p.probe->tick(now);
+    p.decisions.tick(now);
+    p.admin->tick(now);
+    if (p.alive && p.all_loops_turn(now)) p.alive(now);
     for (const auto& gate : p.shared.gates)
       if (gate) gate->advance(now);
     p.log_breakers();
@@ -251,6 +308,7 @@ void daemon::drain() {
   auto& p = *parts_;
   p.control.inbox()->post([&p] {
     if (p.draining.exchange(true)) return;
+    p.admin->draining();
     for (auto& w : p.workers) w->drain();
     p.drain_timer.expires_after(p.configuration->limits.drain);
     p.drain_timer.async_wait([&p](boost::system::error_code ec) {
@@ -275,6 +333,8 @@ daemon::local_state daemon::local() const {
   auto const catalog = parts_->local->current();
   return {catalog->known, catalog->models.size(), parts_->local->problem()};
 }
+
+std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }
 
 void daemon::ask_local(std::function<void()> done) { parts_->local->refresh(std::move(done)); }
 

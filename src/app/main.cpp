@@ -3,6 +3,7 @@
 
 #include "tideover/app/application.hpp"
 #include "tideover/app/command_line.hpp"
+#include "tideover/app/operator_commands.hpp"
 #include "tideover/app/readiness_command.hpp"
 
 int main(int argc, char** argv) {
@@ -20,6 +21,11 @@ int main(int argc, char** argv) {
     int operator()(const app::check_command& c) const { return app::run_check(c, world, std::cout, std::cerr); }
     int operator()(const app::schema_command&) const { return app::run_schema(std::cout); }
     int operator()(const app::env_command& c) const { return app::run_env(c, world, std::cout, std::cerr); }
+    int operator()(const app::contingency_command& c) const {
+      return app::run_contingency(c, world, std::cout, std::cerr);
+    }
+    int operator()(const app::status_command& c) const { return app::run_status(c, world, std::cout, std::cerr); }
+    int operator()(const app::key_command& c) const { return app::run_key(c, std::cout, std::cerr); }
     int operator()(const app::readiness_command& c) const { return app::run_readiness(c, world, std::cout, std::cerr); }
     int operator()(const app::version_command& c) const { return app::run_version(c, std::cout); }
   };

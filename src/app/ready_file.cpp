@@ -13,6 +13,7 @@ void write_ready_file(const std::string& path, const bound_addresses& addresses)
   nlohmann::json ready;
   ready["proxy"] = addresses.proxy;
   ready["admin"] = addresses.admin;
+  if (!addresses.admin_socket.empty()) ready["socket"] = addresses.admin_socket;
   ready["pid"] = ::getpid();
   // Written beside and renamed, so that whoever waits for the file never reads half of it.
   std::string const beside = path + ".tmp";

@@ -18,6 +18,7 @@ class checker {
 
   std::vector<finding> run() {
     listeners();
+    clients();
     upstreams();
     workflows();
     workflow_details();
@@ -52,18 +53,59 @@ class checker {
       const auto& l = made_.listeners[i];
       const std::string path = "listen[" + std::to_string(i) + "].address";
       claim(l.at, path);
-      if (kind_of_host(l.at.host) != host_kind::loopback && !l.allow_unauthenticated)
-        error(
-            path,
-            to_string(l.at) + " can be reached from other machines, and callers need no key: listen on 127.0.0.1, " +
-                "or say `allow_unauthenticated: true` beside this address in the configuration file if that is meant");
+      const bool reachable = kind_of_host(l.at.host) != host_kind::loopback;
+      if (reachable && made_.clients.required && !l.tls)
+        warning(path, to_string(l.at) +
+                          " can be reached from other machines without TLS: keys and prompts travel in "
+                          "clear text; add `tls`, or put it behind something that speaks it");
+      if (reachable && !l.allow_unauthenticated && !made_.clients.required)
+        error(path,
+              to_string(l.at) +
+                  " can be reached from other machines, and callers need no key: set `clients.required` with keys, "
+                  "listen on 127.0.0.1, or say `allow_unauthenticated: true` beside this address in the configuration "
+                  "file if that is meant");
     }
     claim(made_.admin.at, "admin.address");
-    if (kind_of_host(made_.admin.at.host) != host_kind::loopback && !made_.admin.allow_unauthenticated)
-      error("admin.address", to_string(made_.admin.at) +
-                                 " can be reached from other machines, and reading needs no token: listen on " +
-                                 "127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the configuration "
-                                 "file if that is meant");
+    const auto& admin = made_.admin;
+    if (kind_of_host(admin.at.host) != host_kind::loopback && !admin.allow_unauthenticated && !admin.token)
+      error("admin.address", to_string(admin.at) +
+                                 " can be reached from other machines, and reading needs no token: set `admin.token`, "
+                                 "listen on 127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the "
+                                 "configuration file if that is meant");
+    if (admin.token && admin.token->reveal_for_wire().size() < 16)
+      warning("admin.token",
+              "is short enough to be guessed: take 32 random characters, such as from `openssl rand "
+              "-hex 16`");
+  }
+
+  void clients() {
+    const auto& c = made_.clients;
+    if (c.required && c.keys.empty())
+      error("clients.required",
+            "is true, but there are no keys, so nobody could call: `tideover key new NAME` makes "
+            "one for clients.keys");
+    for (std::size_t i = 0; i < c.keys.size(); ++i) {
+      const auto& key = c.keys[i];
+      const std::string path = "clients.keys[" + std::to_string(i) + "]";
+      if (!key.name.empty() && !is_plain_name(key.name, true))
+        error(path + ".name", "is no name for a key: letters, digits, `_`, `-` and `.`, at most 64");
+      if (!key.sha256)
+        error(path + ".sha256", "is no SHA-256, which has 64 hex digits: `tideover key new NAME` prints it");
+      if (!key.workflow.empty() && !made_.find_workflow(key.workflow))
+        error(path + ".workflow", no_such_workflow(key.workflow, made_));
+      for (std::size_t other = 0; other < i; ++other) {
+        if (!key.name.empty() && c.keys[other].name == key.name)
+          error(path + ".name", "is the name of an earlier key already: choose another");
+        if (key.sha256 && c.keys[other].sha256 && *c.keys[other].sha256 == *key.sha256)
+          error(path + ".sha256", "is an earlier key already: make another one with `tideover key new`");
+      }
+    }
+    if (!c.required) return;
+    for (const auto& u : made_.upstreams)
+      if (u.tier == tier::cloud && !u.credential)
+        warning("upstreams." + u.name,
+                "has no `credential`: with clients.required callers send no key of its own, so "
+                "it will refuse every request");
   }
 
   void upstreams() {

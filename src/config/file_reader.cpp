@@ -299,6 +299,13 @@ class walker {
         }
         return lower_case(text);
       case value_kind::path: return readable_path(text, node, row, path);
+      case value_kind::socket_path: {
+        auto full = text.starts_with('/') ? text : folder_ + text;
+        if (text.empty() || text.ends_with('/'))
+          why = "is not the path of a unix socket, such as /run/tideover/admin.sock";
+        if (full.size() > 90) why = "is too long for a unix socket: 90 bytes at most";
+        return why.empty() ? value{std::move(full)} : value{};
+      }
       case value_kind::prose: return prose(text, why);
       default: break;
     }

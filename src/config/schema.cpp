@@ -81,6 +81,7 @@ json type_of(const key_node& node) {
     case value_kind::text:
     case value_kind::prose:
     case value_kind::path:
+    case value_kind::socket_path:
     case value_kind::host: return {{"type", "string"}, {"minLength", 1}};
     case value_kind::mixed: return json::object();
   }

@@ -110,22 +110,53 @@ std::vector<key_row> listener_rows() {
        .default_text = "127.0.0.1:6838",
        .description = "HOST:PORT to listen on; port 0 takes any free port.",
        .store = [](b& to, const v& x) { to.made.admin.at = std::get<address>(x); }},
-      later("admin.socket", k::path, "Unix socket of the admin API.", "/run/tideover/admin.sock"),
-      later("admin.token", k::secret_ref, "Bearer token that changes over TCP need."),
+      {.path = "admin.socket",
+       .kind = k::socket_path,
+       .default_text = "/run/tideover/admin.sock",
+       .description = "Unix socket of the admin API; whoever may open it may change things.",
+       .store = [](b& to, const v& x) { to.made.admin.socket_path = text(x); }},
+      {.path = "admin.token",
+       .kind = k::secret_ref,
+       .description = "Bearer token that changes over TCP need; without it they need the unix socket.",
+       .store = [](b& to, const v& x) { to.made.admin.token = std::get<secret>(x); }},
       {.path = "admin.allow_unauthenticated",
        .kind = k::boolean,
        .default_text = "false",
        .description = "Listen beyond this machine although readers need no token.",
        .store = [](b& to, const v& x) { to.made.admin.allow_unauthenticated = std::get<bool>(x); }},
 
-      later("clients", k::map, "Keys of your own that callers must present."),
-      later("clients.required", k::boolean, "Every request needs one of these keys.", "false"),
-      later("clients.keys", k::list, "The keys."),
-      later("clients.keys[]", k::map, "One key."),
-      later("clients.keys[].name", k::text, "Name of the caller, for logs."),
-      later("clients.keys[].sha256", k::text, "SHA-256 of the key, in hex."),
-      later("clients.keys[].workflow", k::text, "Workflow that the key is bound to."),
-      later("clients.keys[].requests_per_minute", k::integer, "Most requests a minute."),
+      container("clients", k::map, "Keys of your own that callers present."),
+      {.path = "clients.required",
+       .kind = k::boolean,
+       .default_text = "false",
+       .description = "Every request needs one of these keys.",
+       .store = [](b& to, const v& x) { to.made.clients.required = std::get<bool>(x); }},
+      container("clients.keys", k::list, "The keys; `tideover key new NAME` makes one."),
+      container("clients.keys[]", k::map, "One key.",
+                [](b& to, const v&) { to.current_key = &to.made.clients.keys.emplace_back(); }),
+      {.path = "clients.keys[].name",
+       .kind = k::text,
+       .description = "Name of the caller, for logs.",
+       .store = [](b& to, const v& x) { to.current_key->name = text(x); },
+       .required = true},
+      {.path = "clients.keys[].sha256",
+       .kind = k::text,
+       .description = "SHA-256 of the key, 64 hex digits.",
+       .store = [](b& to, const v& x) { to.current_key->sha256 = parse_sha256(text(x)); },
+       .required = true},
+      {.path = "clients.keys[].workflow",
+       .kind = k::text,
+       .description = "Workflow that the key is bound to; absent: the caller chooses.",
+       .store = [](b& to, const v& x) { to.current_key->workflow = text(x); }},
+      {.path = "clients.keys[].requests_per_minute",
+       .kind = k::integer,
+       .description = "Most requests within a minute; absent: no limit.",
+       .store =
+           [](b& to, const v& x) {
+             to.current_key->requests_per_minute = static_cast<unsigned>(std::get<std::int64_t>(x));
+           },
+       .least = 1,
+       .most = 1'000'000},
   };
 }
 
@@ -599,6 +630,7 @@ std::string_view what_is_wanted(value_kind kind) {
     case value_kind::text:
     case value_kind::prose: return "a text";
     case value_kind::path: return "the path of a file";
+    case value_kind::socket_path: return "the path of a unix socket";
     case value_kind::boolean: return "true or false";
     case value_kind::integer: return "a whole number";
     case value_kind::auto_or_integer: return "auto or a whole number";

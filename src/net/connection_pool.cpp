@@ -4,7 +4,8 @@
 
 namespace tideover::net {
 
-std::unique_ptr<stream> connection_pool::take(std::size_t upstream) {
+std::unique_ptr<stream> connection_pool::take(std::size_t upstream, std::optional<cloud_pass> pass) {
+  if (upstreams_[upstream].outside && !pass) return nullptr;
   auto& idle = upstreams_[upstream].idle;
   while (!idle.empty()) {
     auto connection = std::move(idle.back().connection);

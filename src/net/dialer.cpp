@@ -9,10 +9,6 @@
 namespace tideover::net {
 namespace {
 
-// A handshake has a certificate chain (bounded by itself, net/tls) and little else. This much more is somebody who
-// wants to keep us busy (faults C12).
-constexpr std::uint64_t max_handshake_bytes = 128u << 10;
-
 failure problem(reason why, phase at, std::string detail) {
   failure f;
   f.why = why;
@@ -85,17 +81,21 @@ task<failure> open_tunnel(event_loop& loop, stream& connection, const tunnel& pr
 task<failure> shake_hands(event_loop& loop, stream& connection, const dial_target& target, session_slot* sessions,
                           time_point by, event_source* also) {
   connection.start_tls(make_client(target.tls, target.server_name, sessions));
+  limit_handshake(connection.tls());
   for (;;) {
     auto const step = connection.try_handshake();
-    if (step.ok()) co_return failure{};
+    if (step.ok()) {
+      lift_handshake_limit(connection.tls());
+      co_return failure{};
+    }
     if (!step.again()) {
+      if (handshake_too_large(connection.tls()))
+        co_return problem(reason::tls, phase::tls_handshake, "the TLS handshake is larger than any honest one");
       bool const refused = handshake_refused(connection.tls());
       co_return problem(
           refused ? reason::tls : reason::connect, phase::tls_handshake,
           refused ? explain_handshake(connection.tls(), target.server_name) : "closed during the TLS handshake");
     }
-    if (bytes_read(connection.tls()) > max_handshake_bytes)
-      co_return problem(reason::tls, phase::tls_handshake, "the TLS handshake is larger than any honest one");
     auto const how = co_await loop.reactions().wait(by, on(connection.source(), step.want), on(also, hangup));
     if (how == woken::timed_out)
       co_return problem(reason::connect_timeout, phase::tls_handshake, "the TLS handshake did not end in time");
@@ -106,7 +106,13 @@ task<failure> shake_hands(event_loop& loop, stream& connection, const dial_targe
 }  // namespace
 
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_point by, event_source* also) {
+                       time_point by, event_source* also, std::optional<cloud_pass> pass) {
+  if (target.outside && !pass) {
+    dial_result refused;
+    refused.problem = problem(reason::policy, phase::not_started, "this may not leave the house");
+    refused.problem.ours = true;
+    co_return refused;
+  }
   const std::string& host = target.through ? target.through->host : target.host;
   auto const port = target.through ? target.through->port : target.port;
 

@@ -38,6 +38,16 @@ std::string socket_address::to_string() const {
   return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6->sin6_port));
 }
 
+std::string peer_address(int descriptor) {
+  socket_address at;
+  at.size = sizeof at.storage;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&at.storage), &at.size) != 0) return {};
+  if (at.family() != AF_INET && at.family() != AF_INET6) return {};
+  auto text = at.to_string();
+  text.resize(text.rfind(':'));
+  return text.starts_with('[') ? text.substr(1, text.size() - 2) : text;
+}
+
 socket_address address_of_literal(const std::string& host, std::uint16_t port) {
   socket_address address;
   auto* const v4 = reinterpret_cast<sockaddr_in*>(&address.storage);

@@ -78,6 +78,13 @@ int choose_http11(SSL*, const unsigned char** out, unsigned char* out_size, cons
   return SSL_TLSEXT_ERR_OK;
 }
 
+/// Asked before and told after each operation on the connection; 0 and less before one: it is not done.
+long refuse_endless(BIO* bio, int operation, const char*, std::size_t, int, long, int result, std::size_t*) {
+  if (operation != BIO_CB_READ || BIO_number_read(bio) <= max_handshake_bytes) return result;
+  BIO_clear_retry_flags(bio);  // this is no "try again"
+  return -1;
+}
+
 std::string names_of(X509* certificate) {
   std::string found;
   auto* const names =
@@ -165,7 +172,11 @@ bool handshake_refused(SSL* ssl) {
   return code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) != SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
-std::uint64_t bytes_read(SSL* ssl) { return BIO_number_read(SSL_get_rbio(ssl)); }
+void limit_handshake(SSL* ssl) { BIO_set_callback_ex(SSL_get_rbio(ssl), refuse_endless); }
+
+void lift_handshake_limit(SSL* ssl) { BIO_set_callback_ex(SSL_get_rbio(ssl), nullptr); }
+
+bool handshake_too_large(SSL* ssl) { return BIO_number_read(SSL_get_rbio(ssl)) > max_handshake_bytes; }
 
 std::string explain_handshake(SSL* ssl, const std::string& server_name) {
   long const verdict = SSL_get_verify_result(ssl);

@@ -78,8 +78,9 @@ std::string_view reason_of(const proxy::exchange_record& r) { return r.why ? tok
 
 std::string request_json(const proxy::exchange_record& r, std::int64_t now) {
   auto const [before, who, after] = message_of(r);
-  json_line line(now, {who, r.request_id, r.trace_id, r.workflow, r.upstream, r.upstream, r.model_requested,
-                       r.model_served, r.method, r.path, r.from, r.error_code, r.detail, r.adapted, r.not_continued});
+  json_line line(now,
+                 {who, r.request_id, r.trace_id, r.workflow, r.upstream, r.upstream, r.model_requested, r.model_served,
+                  r.method, r.path, r.from, r.error_code, r.detail, r.adapted, r.not_continued, r.client});
   line.token("level", level(r.how)).text("msg", {before, who, after}).token("event", "request");
   line.text("request_id", r.request_id).text("trace_id", r.trace_id).text("workflow", r.workflow);
   line.text("upstream", r.upstream).token("tier", token(r.tier));
@@ -99,6 +100,7 @@ std::string request_json(const proxy::exchange_record& r, std::int64_t now) {
   if (r.what != endpoint::unknown) line.token("endpoint", token(r.what));
   line.text_if_any("method", r.method).text_if_any("path", r.path);
   if (!r.from.empty()) line.text("from", r.from).text_if_any("to", r.upstream);
+  line.text_if_any("client", r.client);
   line.text_if_any("error_code", r.error_code).text_if_any("detail", r.detail);
   line.text_if_any("not_continued", r.not_continued).text_if_any("adapted", r.adapted);
   if (r.stream) line.yes("stream");

@@ -21,20 +21,11 @@ void cloud_probe::tick(time_point now) {
       u.doubted = true;
       u.next = after(now, pause(settings));
     }
-    if (now < u.next || !cloud_may_be_used()) continue;
+    if (now < u.next || !shared_.upkeep_pass()) continue;
     u.next = after(now, pause(settings));
     u.asking = true;
     net::spawn(ask(index), [&u](std::exception_ptr) { u.asking = false; });
   }
-}
-
-/// Where no request may go, nothing is opened, not even for free.
-bool cloud_probe::cloud_may_be_used() const {
-  const auto& workflows = shared_.configuration->workflows;
-  return std::any_of(workflows.begin(), workflows.end(), [&](const auto& entry) {
-    const auto& [name, w] = entry;
-    return w.policy != policy_kind::local_only && !shared_.configuration->in_contingency(name);
-  });
 }
 
 /// A little less than the interval, and never in step with other daemons: what is left is for the connecting itself.
@@ -47,7 +38,8 @@ duration cloud_probe::pause(const config::upstream& u) {
 net::task<void> cloud_probe::ask(std::uint16_t upstream) {
   const auto& way = shared_.upstreams[upstream];
   auto const by = after(clock::now(), std::min<duration>(way.settings->timeouts.connect, longest_interval));
-  auto const dialled = co_await net::dial(control_, *shared_.names, way.target, nullptr, by);
+  auto const dialled =
+      co_await net::dial(control_, *shared_.names, way.target, nullptr, by, nullptr, shared_.upkeep_pass());
   if (dialled.connection) shared_.health->probe_succeeded(upstream);
 }
 

@@ -143,6 +143,11 @@ void append_view(std::vector<MetricFamily>& out, const process_view& view) {
   auto dropped = family("tideover_log_lines_dropped_total", "Log lines nobody took in time", MetricType::Counter);
   add_counter(dropped, {}, static_cast<double>(view.log_lines_dropped));
   out.push_back(std::move(dropped));
+  out.push_back(
+      gauge("tideover_journal_writable", "Whether events.jsonl takes what is written", view.journal_writable ? 1 : 0));
+  auto lost = family("tideover_journal_lines_lost_total", "Journal lines the disk did not take", MetricType::Counter);
+  add_counter(lost, {}, static_cast<double>(view.journal_lines_lost));
+  out.push_back(std::move(lost));
   auto build = family("tideover_build_info", "What is running", MetricType::Gauge);
   add_gauge(build, {{"version", view.version}}, 1);
   out.push_back(std::move(build));

@@ -181,7 +181,8 @@ admission::ticket admission::enter(place_wish wish, time_point now) {
     return who;
   }
   // Told early that it takes too long, a caller can go elsewhere; without any history nobody is sent away on a guess.
-  if (!lengths_.empty() && after(now, expected_wait(w.wish, now)) > w.until) {
+  bool const foreseeable = !lengths_.empty() && after(now, expected_wait(w.wish, now)) > w.until;
+  if (foreseeable || now >= w.until) {
     refuse(w, no_place::too_long, now);
     return who;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 
 #include "tideover/policy/rulings.hpp"
 
@@ -203,6 +204,41 @@ circuit_breaker::state endpoint_health::shown_state(std::uint16_t upstream, time
     if (state == circuit_breaker::state::half_open && s.of.breaker.refuses(now)) shown = state;
   }
   return shown;
+}
+
+std::vector<endpoint_health::obstacle> endpoint_health::obstacles(time_point now) const {
+  std::vector<obstacle> all;
+  using state = circuit_breaker::state;
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    if (!connections_[i]) continue;
+    const auto& b = connections_[i]->to;
+    auto const s = b.breaker.current(now);
+    if (s != state::closed) all.push_back({static_cast<std::uint16_t>(i), {}, b.why, s, b.breaker.open_until(), 0});
+  }
+  for (const auto& [key, s] : services_) {
+    obstacle found{key.upstream, key.model, s.of.why, s.of.breaker.current(now), s.of.breaker.open_until(), 1};
+    if (now < s.rests_until && (found.state != state::open || s.rests_until > found.until)) {
+      found.state = state::closed;
+      found.why = s.rests_for;
+      found.until = s.rests_until;
+    } else if (found.state == state::closed || !s.of.breaker.refuses(now)) {
+      continue;  // half-open without its request: nobody is refused
+    }
+    auto const like = std::find_if(all.begin(), all.end(), [&](const obstacle& o) {
+      return o.keys != 0 && o.upstream == found.upstream && o.model == found.model && o.why == found.why &&
+             o.state == found.state;
+    });
+    if (like != all.end()) {
+      ++like->keys;
+      like->until = std::max(like->until, found.until);
+    } else if (all.size() < most_obstacles) {
+      all.push_back(std::move(found));
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const obstacle& a, const obstacle& b) {
+    return std::tie(a.upstream, a.model, a.why, a.state) < std::tie(b.upstream, b.model, b.why, b.state);
+  });
+  return all;
 }
 
 void endpoint_health::note(told_breaker& b, std::uint16_t upstream, std::string_view model, time_point now,

@@ -160,7 +160,8 @@ const config::workflow* named_workflow(route& r, const config::snapshot& configu
 }
 
 /// Removes /w/NAME and reads X-Tideover-Workflow; false when the request is refused.
-bool find_workflow_of(route& r, const request_head& head, const config::snapshot& configuration) {
+bool find_workflow_of(route& r, const request_head& head, const config::snapshot& configuration,
+                      std::string_view bound) {
   const config::workflow* by_path = nullptr;
   if (r.path.starts_with("/w/")) {
     auto const end = r.path.find('/', 3);
@@ -180,13 +181,24 @@ bool find_workflow_of(route& r, const request_head& head, const config::snapshot
     if (by_field == nullptr) return false;
   }
 
-  if (by_path != nullptr && by_field != nullptr)
-    r.workflow = strictness(by_field->policy) > strictness(by_path->policy) ? by_field : by_path;
-  else if (by_path != nullptr)
-    r.workflow = by_path;
-  else
-    r.workflow = by_field != nullptr ? by_field : find_workflow(configuration, "default");
+  // The stricter of two that the caller named; a tie is the path's.
+  const config::workflow* named = by_path != nullptr ? by_path : by_field;
+  if (by_path != nullptr && by_field != nullptr && by_path != by_field) {
+    bool const field_is_stricter = strictness(by_field->policy) > strictness(by_path->policy);
+    named = field_is_stricter ? by_field : by_path;
+    r.also = field_is_stricter ? by_path : by_field;
+  }
+  r.workflow = named != nullptr ? named : find_workflow(configuration, "default");
+  if (!bound.empty()) {
+    const auto* own = find_workflow(configuration, bound);
+    if (own == nullptr) return refuse(r, 403, "unknown_workflow", "the workflow of this key does not exist"), false;
+    if (named != nullptr && named != own) r.also = named;
+    r.workflow = own;
+  }
   if (r.workflow == nullptr) return refuse(r, 400, "unknown_workflow", "there is no workflow `default`"), false;
+  r.policy = r.workflow->policy;
+  for (const auto* other : {by_path, by_field})
+    if (other != nullptr && strictness(other->policy) > strictness(r.policy)) r.policy = other->policy;
   return true;
 }
 
@@ -230,7 +242,7 @@ void match_path(route& r, std::string_view method) {
 
 }  // namespace
 
-route find_route(const request_head& head, const config::snapshot& configuration) {
+route find_route(const request_head& head, const config::snapshot& configuration, std::string_view bound) {
   route r;
   // CONNECT has its own target form and TRACE would show a caller's key to whoever asks: neither gets further.
   if (head.method == "CONNECT" || head.method == "TRACE" || head.target == "*") {
@@ -248,7 +260,7 @@ route find_route(const request_head& head, const config::snapshot& configuration
     refuse(r, 400, "bad_target", "the path contains " + std::string(fault));
     return r;
   }
-  if (!find_workflow_of(r, head, configuration)) return r;
+  if (!find_workflow_of(r, head, configuration, bound)) return r;
   r.caller_speaks_anthropic = speaks_anthropic(r.path, head.fields);
   match_path(r, head.method);
   // The generation paths of OpenAI stay OpenAI's, whichever key field a caller happens to use.
@@ -267,13 +279,6 @@ bool without_latest_equal(std::string_view a, std::string_view b) {
   return !a.empty() && iequals(a, b);
 }
 
-/// The table maps this name to itself: the vectors live in the same space on both sides.
-bool same_embedding_model(std::string_view model, const std::vector<config::model_rule>& table) {
-  for (const auto& rule : table)
-    if (glob_matches(rule.cloud, model)) return without_latest_equal(model, rule.local);
-  return false;
-}
-
 bool cloud_can_serve(endpoint what) { return what != endpoint::ollama_native && what != endpoint::unknown; }
 
 bool local_can_serve(const route& r, const config::snapshot& configuration, std::string_view model) {
@@ -284,7 +289,7 @@ bool local_can_serve(const route& r, const config::snapshot& configuration, std:
     case endpoint::messages:
     case endpoint::models:
     case endpoint::ollama_native: return true;
-    case endpoint::embeddings: return same_embedding_model(model, configuration.models);
+    case endpoint::embeddings: return !embedding_stand_in(model, *r.workflow, configuration).empty();
     case endpoint::count_tokens:  // another model's count differs
     case endpoint::other_v1:
     case endpoint::unknown: return false;
@@ -310,12 +315,23 @@ void add_local(candidate_list& list, const config::snapshot& configuration) {
 
 }  // namespace
 
+std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
+                               const config::snapshot& configuration) {
+  for (const auto* table : {&workflow.models, &configuration.models})
+    for (const auto& rule : *table) {
+      if (!glob_matches(rule.cloud, model)) continue;
+      bool const may = !model.empty() && (workflow.any_embedding_model || without_latest_equal(model, rule.local));
+      return may ? rule.local : std::string();
+    }
+  return {};
+}
+
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model) {
   candidate_list list;
   if (r.refuse_status != 0 || r.workflow == nullptr) return list;
   bool const cloud = cloud_can_serve(r.what);
   bool const local = local_can_serve(r, configuration, model);
-  switch (r.workflow->policy) {
+  switch (r.policy) {
     case policy_kind::cloud_first:
       if (cloud) add_cloud(list, r, configuration);
       if (local) add_local(list, configuration);

@@ -16,8 +16,8 @@ namespace {
 constexpr unsigned max_interim_responses = 100;  // 1xx before the answer: all are swallowed, endless ones are none
 }
 
-attempt::attempt(worker& home, net::stream& caller, std::size_t upstream)
-    : home_(home), caller_(caller), upstream_(upstream), whole_(*home.shared().memory) {
+attempt::attempt(worker& home, net::stream& caller, std::size_t upstream, std::optional<cloud_pass> pass)
+    : home_(home), caller_(caller), upstream_(upstream), pass_(pass), whole_(*home.shared().memory) {
   head_.fields = home.borrow_fields();
 }
 
@@ -34,9 +34,10 @@ attempt_end attempt::fail(reason why, phase at, std::string detail, int status) 
 }
 
 net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
-  home_.used(upstream_, clock::now());
+  bool const outside = home_.shared().upstreams[upstream_].target.outside;
+  if (pass_ || !outside) home_.used(upstream_, clock::now());
   if (!fresh) {
-    connection_ = home_.pool().take(upstream_);
+    connection_ = home_.pool().take(upstream_, pass_);
     if (connection_) {
       reused_ = true;
       co_return attempt_end::done;
@@ -45,7 +46,7 @@ net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
   reused_ = false;
   auto const began = clock::now();
   auto dialled = co_await net::dial(home_.loop(), *home_.shared().names, home_.shared().upstreams[upstream_].target,
-                                    home_.pool().sessions(upstream_), by, &caller_.source());
+                                    home_.pool().sessions(upstream_), by, &caller_.source(), pass_);
   waited_ += clock::now() - began;
   if (dialled.connection) {
     connection_ = std::move(dialled.connection);
@@ -338,6 +339,7 @@ void attempt::start_over() {
   whole_.release();
   body_ = fresh_raw_ = {};
   problem_ = {};
+  waited_ = {};
 }
 
 void attempt::settle() {

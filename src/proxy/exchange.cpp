@@ -29,7 +29,14 @@ void exchange::finish(outcome how) {
   finished_ = true;
   record_.how = how;
   record_.total = clock::now() - started_;
-  if (serving_) record_.upstream_time += serving_->call.waited();
+  if (serving_) {
+    record_.upstream_time += serving_->call.waited();
+    if (const auto* into = serving_->into.get()) {
+      if (into->took()) note_local_timing(*into->took());
+      if (into->used()) note_prompt_tokens(into->used()->prompt);
+    }
+    if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();
+  }
   if (machine_) {
     record_.attempts = machine_->attempts();
     if (!record_.why) record_.why = machine_->cloud_failure();
@@ -71,8 +78,8 @@ policy::exchange_plan exchange::plan() const {
   made.started = started_;
   made.deadline = after(started_, w.deadline);
   made.replayable = !is_generation(route_.what) || (facts_.is_json_object && facts_.not_replayable.empty());
-  made.in_contingency = configuration().in_contingency(w.name);
-  made.local_by_policy = w.policy == policy_kind::local_only || w.policy == policy_kind::local_first;
+  made.in_contingency = kept_from_clouds_;
+  made.local_by_policy = route_.policy == policy_kind::local_only || route_.policy == policy_kind::local_first;
   made.streaming = facts_.stream;
   made.wants_reasoning = facts_.wants_reasoning;
   made.repeats = record_.sdk_retry != 0;
@@ -82,7 +89,7 @@ policy::exchange_plan exchange::plan() const {
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {
-  return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_));
+  return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_), pass_);
 }
 
 /// Told once, when it is certain that another candidate than the first choice is the one to serve.
@@ -95,6 +102,7 @@ void exchange::note_failover() {
 }
 
 net::task<void> exchange::ask_candidates() {
+  settle_reach();
   machine_.emplace(plan(), configuration());
   for (;;) {
     switch (next_step()) {

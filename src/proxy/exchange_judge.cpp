@@ -46,9 +46,9 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
 
 }  // namespace
 
-outgoing_request exchange::outgoing(std::uint16_t upstream) const {
-  const auto& settings = upstream_settings(upstream);
-  const auto& way = home_.shared().upstreams[upstream];
+outgoing_request exchange::outgoing(const leg& l) const {
+  const auto& settings = upstream_settings(l.upstream);
+  const auto& way = home_.shared().upstreams[l.call.way()];
   bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
@@ -58,6 +58,7 @@ outgoing_request exchange::outgoing(std::uint16_t upstream) const {
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
+  out.head.caller_key_is_ours = client_ != nullptr;
   if (rewritten)
     out.body = replay_.body;
   else if (settings.tier == tier::cloud && !cloud_body_.empty())
@@ -120,6 +121,7 @@ net::task<attempt_end> exchange::try_leg(leg& l) {
   if (step == attempt_end::failed && replay_.must_call && l.translated && l.problem.why == reason::empty &&
       !insist_on_call_) {
     insist_on_call_ = true;
+    record_.upstream_time += l.call.waited();
     l.call.start_over();
     l.stream.reset();
     l.into.reset();
@@ -130,19 +132,23 @@ net::task<attempt_end> exchange::try_leg(leg& l) {
 }
 
 net::task<attempt_end> exchange::ask(leg& l) {
-  if (upstream_settings(l.upstream).tier == tier::local) {
-    auto const ready = co_await prepare_local(l);
-    if (ready != attempt_end::done) co_return ready;
-  }
-  // The base path of an upstream's URL stands before every target.
-  auto out = outgoing(l.upstream);
-  std::string target;
-  if (const auto& base = home_.shared().upstreams[l.upstream].base_path; !base.empty()) {
-    target = base;
-    target += out.head.target;
-    out.head.target = target;
-  }
-  auto step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  bool const local = upstream_settings(l.upstream).tier == tier::local;
+  attempt_end step;
+  do {
+    if (local) {
+      step = co_await prepare_local(l);
+      if (step != attempt_end::done) co_return step;
+    }
+    auto out = outgoing(l);
+    // The base path of an upstream's URL stands before every target.
+    std::string target;
+    if (const auto& base = home_.shared().upstreams[l.call.way()].base_path; !base.empty()) {
+      target = base;
+      target += out.head.target;
+      out.head.target = target;
+    }
+    step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  } while (step == attempt_end::failed && local && another_url(l));
   if (step == attempt_end::failed) {
     l.problem = l.call.problem();
     name_timer(l, l.problem.at <= phase::tls_handshake ? l.limits.connect_timer : l.limits.first_content_timer);
@@ -273,9 +279,10 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
       if (step == attempt_end::done) continue;
       if (step == attempt_end::late && enough) break;
       if (step != attempt_end::late) co_return step;
-      failed(l, reason::timeout, phase::await_content,
-             usable_since ? "the stream stalled while it was held" : "the stream said nothing usable");
-      name_timer(l, which);
+      // A stall after content is a cut, held or not (contract §4).
+      failed(l, usable_since ? reason::cut : reason::timeout, phase::await_content,
+             timer_text(l, which) +
+                 (usable_since ? ": the stream stalled while it was held" : ": the stream said nothing usable"));
       co_return attempt_end::failed;
     }
     bool const ended = next.what == net::io_result::kind::eof;

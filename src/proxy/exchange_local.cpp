@@ -1,11 +1,9 @@
-// The local tier's side of an exchange: which model stands in, and the body it gets.
+// The local tier's side of an exchange: which model stands in, a place at its server, and the request in its words.
 #include <algorithm>
-#include <chrono>
 
-#include "tideover/adapt/answer_judge.hpp"
-#include "tideover/adapt/chat/local_mark.hpp"
+#include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
-#include "tideover/adapt/ollama/replay_body.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -22,6 +20,11 @@ void note_adaptation(std::string& all, std::string_view note) {
   if (all.find(note) != std::string::npos || all.size() + note.size() > longest) return;
   if (!all.empty()) all += "; ";
   all += note;
+}
+
+/// Only these make Ollama work; the others of its own API are looks at what it has.
+bool works(std::string_view native_path) {
+  return native_path == "/api/chat" || native_path == "/api/generate" || native_path == "/api/embed";
 }
 
 }  // namespace
@@ -42,7 +45,8 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 }
 
 net::task<attempt_end> exchange::prepare_local(leg& l) {
-  if (route_.what == endpoint::ollama_native) co_return attempt_end::done;
+  bool const native = route_.what == endpoint::ollama_native;
+  if (native && !works(route_.path)) co_return attempt_end::done;
   auto catalog = home_.shared().local->current();
   if (!catalog->known || catalog->models.empty()) {
     co_await wait_for_catalog(l.limits.connect);
@@ -50,53 +54,207 @@ net::task<attempt_end> exchange::prepare_local(leg& l) {
     if (down_.peer_closed()) co_return attempt_end::client_gone;
     catalog = home_.shared().local->current();
   }
-  co_return write_local_request(l, *catalog);
+  if (!native) {
+    auto const chosen = choose_local_model(l, *catalog);
+    if (chosen != attempt_end::done) co_return chosen;
+    // The cloud is in trouble: whoever comes next shall find the model warm, whether or not this caller stays.
+    auto const why = machine_->cloud_failure();
+    if (why && *why != reason::policy) home_.shared().local->expect(local_model_);
+  }
+  auto step = co_await enter_local(l, *catalog);
+  if (step != attempt_end::done || native) co_return step;
+  step = co_await load_local_model(l);
+  if (step != attempt_end::done) co_return step;
+  co_return write_local_request(l, *home_.shared().local->current());
 }
 
-/// Which model, and the request in the words of the local server, from the untouched original.
-attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& catalog) {
-  bool const generates = is_generation(route_.what);
-  policy::model_need need;
-  need.requested = facts_.model;
-  need.tools = facts_.has_tools;
-  need.vision = facts_.has_images;
-  auto const choice = policy::choose_model(need, configuration().models, catalog);
-  if (choice.name.empty()) {
-    if (!catalog.known)
-      return local_refusal(
-          l, {503, "local_unavailable", "The local server did not tell which models it has. Is Ollama running?", {}});
-    return local_refusal(
-        l, {503, "local_model_missing", "No local model can stand in for " + facts_.model + ": " + choice.why, {}});
-  }
-  local_model_ = choice.name;
-  const auto* const known = catalog.find(local_model_);
-  if (!known && catalog.known && !catalog.models.empty())
-    return local_refusal(l, {503,
-                             "local_model_missing",
-                             "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                             {}});
-  int const status = local_fault_status();
-  auto const refused = [&](const auto& why) { return local_refusal(l, {status, why.code, why.message, why.field}); };
-  if (!generates) {
-    auto made = adapt::ollama::make_replay_body(route_.what, body_, {.model = local_model_});
-    if (const auto* why = std::get_if<adapt::ollama::replay_refusal>(&made)) return refused(*why);
-    replay_ = {};
-    replay_.path = route_.path_and_query;
-    replay_.body = std::move(std::get<adapt::ollama::replay_body>(made).body);
+policy::model_tables exchange::model_tables(std::uint16_t upstream) const {
+  const auto& w = *route_.workflow;
+  return {.workflow = w.name,
+          .of_workflow = &w.models,
+          .global = &configuration().models,
+          .context_limit = upstream_settings(upstream).context_tokens};
+}
+
+/// Where no cloud may help in any case, the request itself is what has to change.
+int exchange::local_fault_status() const { return machine_->cloud_failure() == reason::policy ? 400 : 503; }
+
+adapt::own_error exchange::too_long_for(std::uint64_t window) const {
+  // The words are those that clients of both vendors look for.
+  return {local_fault_status(),
+          "context_length_exceeded",
+          "prompt is too long: " + std::to_string(local_need_.window.prompt_tokens) + " tokens > " +
+              std::to_string(window) + " maximum (as estimated, of the local model" +
+              (local_model_.empty() ? "s" : " " + local_model_) + ")",
+          {}};
+}
+
+/// Reads the request, once, and finds who stands in for the model it names.
+attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& catalog) {
+  auto const refused = [&](const auto& why) {
+    return local_refusal(l, {local_fault_status(), why.code, why.message, why.field});
+  };
+  if (!is_generation(route_.what)) {
+    local_model_ = policy::embedding_stand_in(facts_.model, *route_.workflow, configuration());
     return attempt_end::done;
   }
-
   if (!asked_for_) {
     auto read = adapt::chat::parse_request(route_.what, body_);
     if (const auto* why = std::get_if<adapt::chat::refusal>(&read)) return refused(*why);
     auto& parsed = std::get<adapt::chat::parsed>(read);
     asked_for_ = std::make_unique<adapt::chat::request>(std::move(parsed.what));
     for (const auto& note : parsed.notes) note_adaptation(record_.adapted, note);
+    local_need_.requested = facts_.model;
+    local_need_.tools = !asked_for_->tools.empty();
+    local_need_.vision = asked_for_->has_images();
+    local_need_.thinking = asks(asked_for_->think);
+    local_need_.window.prompt_tokens = adapt::estimate_prompt(*asked_for_);
+    if (auto const most = asked_for_->params.max_tokens; most && *most > 0)
+      local_need_.window.max_output = static_cast<std::uint64_t>(*most);
+    local_need_.window.prompt_tokens += adapt::estimate_text_tokens(route_.workflow->system_prompt.text);
+    if (splice_used_) local_need_.window.prompt_tokens += adapt::estimate_text_tokens(splice_->prefill());
   }
+  auto const choice = policy::choose_model(local_need_, model_tables(l.upstream), catalog);
+  if (!choice.name.empty()) {
+    local_model_ = choice.name;
+    return attempt_end::done;
+  }
+  local_model_.clear();
+  switch (choice.missing) {
+    case policy::lack::window: return local_refusal(l, too_long_for(choice.largest_window));
+    case policy::lack::unknown:
+      return local_refusal(
+          l, {503, "local_unavailable", "The local server did not tell which models it has. Is Ollama running?", {}});
+    case policy::lack::nothing:
+    case policy::lack::model:
+    case policy::lack::ability: break;
+  }
+  return local_refusal(
+      l, {503, "local_model_missing", "No local model can stand in for " + facts_.model + ": " + choice.why, {}});
+}
+
+/// A place at one of the server's URLs. The time in the queue is nobody's silence: the leg's limits begin behind it.
+net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog& catalog) {
+  auto const& gates = home_.shared().gates;
+  if (l.place || l.upstream >= gates.size() || !gates[l.upstream]) co_return attempt_end::done;
+  auto& gate = *gates[l.upstream];
+  const auto& settings = upstream_settings(l.upstream);
+  policy::place_wish wish;
+  wish.caller = home_.shared().health->fingerprint(l.upstream, head_);
+  wish.urgency = route_.workflow->priority;
+  wish.start_by = l.limits.total;
+  if (!local_model_.empty()) wish.urls = policy::fits_by_url(catalog, local_model_, gate.urls());
+  auto const began = clock::now();
+  auto visit = gate.enter(home_.loop(), std::move(wish));
+  auto const how = co_await visit.wait(l.limits.total, &down_.source());
+  auto const waited = clock::now() - began;
+  record_.upstream_time += waited;
+  home_.sink().queue_waited(settings, waited);
+  using state = local_gate::visit::state;
+  switch (how) {
+    case state::admitted:
+      l.call.go_by(home_.shared().way(l.upstream, visit.url()));
+      l.place.emplace(std::move(visit));
+      l.limits = machine_->limits_for(l.upstream, clock::now());
+      co_return attempt_end::done;
+    case state::gone: co_return attempt_end::client_gone;
+    case state::stopped: co_return attempt_end::stopped;
+    case state::waiting:
+    case state::refused: break;
+  }
+  if (how == state::refused) local_wait_ = visit.refusal().retry_after;
+  bool const nowhere = how == state::refused && visit.refusal().why == policy::no_place::nowhere;
+  if (nowhere)
+    co_return local_refusal(l,
+                            {503,
+                             "local_model_missing",
+                             "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
+                             {}});
+  co_return local_refusal(
+      l, {503, "local_queue_full", settings.title + " is busy: too many requests wait for it. Try again later.", {}});
+}
+
+/// One URL's death is survived: nothing was sent there, so another one of the same server may have the request.
+bool exchange::another_url(leg& l) {
+  if (!l.place || l.call.problem().at > phase::tls_handshake) return false;
+  auto const dead = l.place->url();
+  l.place->unreachable();
+  l.place.reset();
+  policy::place_wish wish;
+  auto& gate = *home_.shared().gates[l.upstream];
+  if (!local_model_.empty())
+    wish.urls = policy::fits_by_url(*home_.shared().local->current(), local_model_, gate.urls());
+  if (!gate.lives_elsewhere(wish, dead)) return false;
+  record_.upstream_time += l.call.waited();
+  l.call.start_over();
+  return true;
+}
+
+/// A model that is not loaded is loaded by a connection of Tideover's own: a caller who leaves would abort the load
+/// (OL §11), and the next one would find it no further.
+net::task<attempt_end> exchange::load_local_model(leg& l) {
+  if (upstream_settings(l.upstream).dialect != dialect::ollama || !is_generation(route_.what))
+    co_return attempt_end::done;
+  auto& local = *home_.shared().local;
+  auto const url = l.place ? l.place->url() : std::uint16_t{0};
+  auto const catalog = local.current();
+  const auto* const model = catalog->find_at(local_model_, url);
+  if (!model || model->loaded) co_return attempt_end::done;
+  if (auto const left = local.load_ends_in(local_model_); left && after(clock::now(), *left) > l.limits.total) {
+    local_wait_ = *left;
+    co_return local_refusal(l, {503, "local_loading", "The local model " + local_model_ + " is still loading.", {}});
+  }
+  auto const done = std::make_shared<net::event_source>();
+  local.load(local_model_, url, [inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
+    inbox->post([loop, done] { done->raise(*loop, net::signalled); });
+  });
+  auto const began = clock::now();
+  auto const how = co_await home_.reactions().wait(l.limits.first_content, on(*done, net::signalled),
+                                                   on(down_.source(), net::hangup));
+  record_.upstream_time += clock::now() - began;
+  if (how == net::woken::cancelled) co_return attempt_end::stopped;
+  if (down_.peer_closed()) co_return attempt_end::client_gone;
+  if (how == net::woken::timed_out) {
+    failed(l, reason::timeout, phase::not_started, "the model " + local_model_ + " is still loading");
+    name_timer(l, l.limits.first_content_timer);
+    local_error_ = adapt::own_error{503, "local_loading", "The local model " + local_model_ + " is still loading.", {}};
+    local_wait_ = local.load_ends_in(local_model_);
+    co_return attempt_end::failed;
+  }
+  l.limits = machine_->limits_for(l.upstream, clock::now());
+  co_return attempt_end::done;
+}
+
+/// The request in the words of the local server, from the untouched original.
+attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& catalog) {
+  auto const refused = [&](const auto& why) {
+    return local_refusal(l, {local_fault_status(), why.code, why.message, why.field});
+  };
+  if (!is_generation(route_.what)) {
+    auto const speaks = upstream_settings(l.upstream).dialect;
+    auto made = adapt::render_embeddings(speaks, body_, local_model_);
+    if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
+    replay_ = std::move(std::get<adapt::chat::rendered>(made));
+    for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+    l.translated = speaks == dialect::ollama;
+    return attempt_end::done;
+  }
+
+  const auto* const known = catalog.find_at(local_model_, l.place ? l.place->url() : 0);
+  bool const native = upstream_settings(l.upstream).dialect == dialect::ollama;
   const auto& w = *route_.workflow;
   adapt::chat::render_options options;
   options.model = local_model_;
   if (known) options.can = {known->capabilities_known, known->tools, known->vision, known->thinking};
+  if (native) {
+    auto const window = policy::window_for(local_need_, model_tables(l.upstream), known);
+    if (!window.fits) return local_refusal(l, too_long_for(window.largest));
+    if (window.num_ctx != 0) options.num_ctx = window.num_ctx;
+    // Where the window is known, an answer ends with it, before the beginning of the prompt would be forgotten.
+    auto const size = window.num_ctx != 0 || !known ? window.num_ctx : known->loaded_context;
+    auto const prompt = local_need_.window.prompt_tokens;
+    if (size != 0) options.room_for_answer = std::max(size, prompt + policy::useful_answer) - prompt;
+  }
   options.workflow_prompt = {static_cast<adapt::chat::system_prompt::placing>(w.system_prompt.where),
                              w.system_prompt.text};
   options.defaults = {.temperature = w.parameters.temperature,
@@ -115,7 +273,6 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
           l, {503, "not_continued", "It is not known that " + local_model_ + " goes on with a begun answer.", {}});
     if (auto const begun = splice_->prefill(); !begun.empty()) options.continuation = std::string(begun);
   }
-  bool const native = upstream_settings(l.upstream).dialect == dialect::ollama;
   auto made = native ? adapt::chat::render_ollama_chat(*asked_for_, options)
                      : adapt::chat::render_openai_chat(*asked_for_, options);
   if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
@@ -124,9 +281,6 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   l.translated = true;
   return attempt_end::done;
 }
-
-/// Where no cloud may help in any case, the request itself is what has to change.
-int exchange::local_fault_status() const { return machine_->cloud_failure() == reason::policy ? 400 : 503; }
 
 /// Does the model that was chosen go on with a begun answer? The file may say so; else the readiness test knows.
 bool exchange::continues_prefill() const {
@@ -137,101 +291,6 @@ bool exchange::continues_prefill() const {
         return home_.shared().local->continues_prefill(local_model_).value_or(false);
       }
   return home_.shared().local->continues_prefill(local_model_).value_or(false);
-}
-
-/// What ids of a local answer are made from: the mark by which it is known later, and what is random in the request's
-/// id.
-std::string exchange::local_unique() const {
-  constexpr std::size_t longest = 24;
-  std::string unique(adapt::chat::local_mark);
-  auto const& id = record_.request_id;
-  return unique + id.substr(id.size() - std::min(id.size(), longest - unique.size()));
-}
-
-/// The answer of a local server that was asked in its own words, up to the commit.
-net::task<attempt_end> exchange::judge_local(leg& l) {
-  namespace answer = adapt::chat::answer;
-  auto const from = upstream_settings(l.upstream).dialect;
-  auto const unique = local_unique();
-  auto const signature = adapt::chat::make_signature(unique);
-  answer::writer_options options;
-  options.unique = unique;
-  options.created =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  options.model = local_model_;
-  options.include_usage = asked_for_->include_usage;
-  options.show_reasoning = asks(asked_for_->think);
-  options.must_call = replay_.must_call;
-  options.prompt_tokens = adapt::estimate_tokens(body_).value_or(0);
-  options.signature = signature;
-  options.encrypted_content = signature;
-  options.request_id = record_.request_id;
-  std::string const echo = route_.what == endpoint::responses ? answer::response_echo(body_) : std::string();
-  options.echo = echo;
-
-  if (l.call.head().status / 100 == 2 && facts_.stream) {
-    l.form = answer_form::stream;
-    l.into = splice_used_ ? std::make_unique<translation>(from, *splice_)
-                          : std::make_unique<translation>(from, route_.what, options);
-    auto const step = co_await hold_stream(l);
-    co_return step;
-  }
-
-  l.form = answer_form::whole;
-  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
-  if (step == attempt_end::failed) {
-    l.problem = l.call.problem();
-    name_timer(l, l.limits.first_content_timer);
-  }
-  if (step != attempt_end::done) co_return step;
-  if (l.call.head().status / 100 != 2) co_return judge_local_error(l);
-
-  auto const whole = answer::gather(answer::read_whole(from, l.call.body()));
-  l.call.settle();
-  if (whole.failed) {
-    auto const why = whole.failed->type == "malformed" ? reason::malformed : reason::error_in_200;
-    co_return failed(l, why, phase::read_body, whole.failed->type);
-  }
-  if (replay_.must_call && whole.calls.empty()) co_return tool_call_missing(l);
-  l.whole_text = answer::write_whole(route_.what, whole, options);
-  auto const verdict = adapt::judge_answer(route_.what, dialect::openai, "application/json", l.whole_text);
-  if (verdict.failure) co_return failed(l, *verdict.failure, phase::read_body, verdict.detail);
-  co_return attempt_end::done;
-}
-
-/// Tool choice is emulated (contract §7): a model that did not call is told once more, in plainer words.
-attempt_end exchange::tool_call_missing(leg& l) {
-  failed(l, reason::empty, phase::read_body, "the local model did not call the tool that it had to");
-  local_error_ = adapt::own_error{503, "tool_choice_unmet",
-                                  "The local model did not call the tool that tool_choice demands.", "tool_choice"};
-  return attempt_end::failed;
-}
-
-/// An error status of the local server, in its own shape: told in the caller's dialect where it is about the request.
-attempt_end exchange::judge_local_error(leg& l) {
-  auto const status = l.call.head().status;
-  auto const said = adapt::read_error_body(l.call.body());
-  l.call.settle();
-  auto const mentions = [&](std::string_view words) { return said.message.find(words) != std::string::npos; };
-  std::string const title = upstream_settings(l.upstream).title;
-  auto why = status == 429 ? reason::rate_limited : reason::server_error;
-  failed(l, why, phase::read_body, "status " + std::to_string(status));
-  if (status == 404) {
-    local_error_ =
-        adapt::own_error{503,
-                         "local_model_missing",
-                         "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                         {}};
-  } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
-    local_error_ = adapt::own_error{
-        400, "context_length_exceeded", "The prompt is too long for the local model " + local_model_ + ".", {}};
-  } else if (status == 400 || status == 413 || status == 422) {
-    local_error_ =
-        adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
-  } else if (status == 503 && mentions("server busy")) {
-    local_error_ = adapt::own_error{503, "local_queue_full", title + " has too many requests waiting.", {}};
-  }
-  return attempt_end::failed;
 }
 
 net::task<void> exchange::list_local_models() {
@@ -264,7 +323,8 @@ net::task<void> exchange::list_local_models() {
     if (found == models.end()) {
       machine_->committed();
       record_.why = machine_->cloud_failure();
-      co_await reply_error({404, "model_not_found", "No local model has this name, and the cloud is away.", "model"});
+      adapt::own_error unknown{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+      co_await reply_error(std::move(unknown));
       co_return;
     }
     body = adapt::write_model(*found, route_.caller_speaks_anthropic);

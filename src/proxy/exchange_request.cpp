@@ -6,7 +6,10 @@
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/adapt/ollama/native_request.hpp"
+#include "tideover/net/socket_address.hpp"
+#include "tideover/policy/client_keys.hpp"
 #include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/reach.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -47,11 +50,45 @@ std::optional<adapt::own_error> exchange::admit() {
                    "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
   if (!adapt::origin_allowed(head_.fields))
     return refusal(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
-  route_ = policy::find_route(head_, configuration());
+  auto refused = check_client();  // before anything is said about workflows and paths
+  route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
+  if (refused) return refused;
   if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, home_.shared().hosts))
     return refusal(421, "host_not_allowed", "Tideover is no general proxy: this authority is not served here.");
   if (route_.refuse_status != 0) return refusal(route_.refuse_status, route_.refuse_code, route_.refuse_message);
   return std::nullopt;
+}
+
+std::optional<adapt::own_error> exchange::check_client() {
+  auto const found = policy::find_client(head_.fields, configuration().clients);
+  switch (found.verdict) {
+    case policy::key_verdict::not_asked: return std::nullopt;
+    case policy::key_verdict::known: break;
+    case policy::key_verdict::missing:
+      return refusal(401, "client_key_missing",
+                     "This proxy needs a key of its own: ask its administrator for one and use it as your API key.");
+    case policy::key_verdict::wrong:
+      must_wait_ = home_.shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
+      if (must_wait_)
+        return refusal(429, "too_many_wrong_keys", "Too many wrong keys came from this address: wait a moment.");
+      return refusal(401, "client_key_wrong",
+                     "This is no key of this proxy. Use the one that its administrator gave you, and only that.");
+  }
+  client_ = found.key;
+  record_.client = client_->name;
+  must_wait_ = home_.shared().clients->take(*client_, clock::now());
+  if (!must_wait_) return std::nullopt;
+  return refusal(429, "requests_per_minute",
+                 "The key `" + client_->name + "` may be used " + std::to_string(client_->requests_per_minute) +
+                     " times a minute.");
+}
+
+/// Once, when the body is there and before anybody is asked. Contingency of any workflow that was named counts: a
+/// caller can only tighten.
+void exchange::settle_reach() {
+  const auto& view = *home_.shared().contingency;
+  kept_from_clouds_ = view.active(route_.workflow->name) || (route_.also && view.active(route_.also->name));
+  pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
 }
 
 exchange::body_plan exchange::plan_body() const {
@@ -274,7 +311,8 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
       // What a local model left in the conversation is not the cloud's to read.
       auto cleaned = adapt::chat::clean_history(route_.what, body_);
       if (cleaned.what == adapt::chat::cleaned::kind::refused) {
-        co_await reply_error({400, std::move(cleaned.why.code), std::move(cleaned.why.message), cleaned.why.field});
+        adapt::own_error why{400, std::move(cleaned.why.code), std::move(cleaned.why.message), cleaned.why.field};
+        co_await reply_error(std::move(why));
         co_return then_;
       }
       if (cleaned.what == adapt::chat::cleaned::kind::changed) cloud_body_ = std::move(cleaned.body);

@@ -10,12 +10,13 @@ using net::on;
 using net::woken;
 
 net::task<void> exchange::stream_through() {
+  settle_reach();
   policy::exchange_plan plan;
   plan.candidates = policy::candidates_for(route_, configuration());
   plan.started = started_;
   plan.deadline = never;  // an upload may take as long as bytes move
   plan.replayable = false;
-  plan.in_contingency = configuration().in_contingency(route_.workflow->name);
+  plan.in_contingency = kept_from_clouds_;
   machine_.emplace(plan, configuration());
   if (next_step() != policy::failover::step::attempt) {
     co_await reply_final();
@@ -37,6 +38,7 @@ net::task<void> exchange::stream_through() {
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
   out.head.body = framing_.body;
   out.head.length = framing_.length;
+  out.head.caller_key_is_ours = client_ != nullptr;
   out.body_follows = true;
 
   serving_ = begin_leg(upstream, limits);

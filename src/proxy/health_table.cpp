@@ -99,6 +99,11 @@ policy::circuit_breaker::state health_table::shown_state(std::uint16_t upstream)
   return health_.shown_state(upstream, clock::now());
 }
 
+std::vector<policy::endpoint_health::obstacle> health_table::obstacles() const {
+  std::lock_guard const lock(mutex_);
+  return health_.obstacles(clock::now());
+}
+
 std::vector<policy::breaker_change> health_table::take_changes() {
   std::lock_guard const lock(mutex_);
   return health_.take_changes();

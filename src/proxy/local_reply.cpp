@@ -43,11 +43,12 @@ net::task<after_exchange> exchange::refuse_unreadable(int status) {
   co_return then_;
 }
 
-/// Nobody was asked because the cloud is left alone: then the rest of that is what the caller has to wait.
+/// The queue of the local tier, or how long the cloud is left alone where nobody else was there: what is known.
 unsigned exchange::retry_after_seconds() const {
   constexpr unsigned usual = 5;
-  if (!refused_for_ || machine_->attempts() != 0) return usual;
-  auto const left = std::chrono::ceil<std::chrono::seconds>(*refused_for_).count();
+  auto const wait = local_wait_ ? local_wait_ : machine_ && machine_->attempts() == 0 ? refused_for_ : std::nullopt;
+  if (!wait) return usual;
+  auto const left = std::chrono::ceil<std::chrono::seconds>(*wait).count();
   return static_cast<unsigned>(std::clamp<std::int64_t>(left, 1, 600));
 }
 
@@ -73,6 +74,9 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   own.keep_alive = may_keep_alive();
   own.client_version = client_version_;
   own.allow = allow;
+  if (must_wait_)
+    own.retry_after_seconds =
+        std::max<int>(1, static_cast<int>(std::chrono::ceil<std::chrono::seconds>(*must_wait_).count()));
   if (error.status >= 500) {
     // SDKs repeat 5xx by themselves; both tiers were asked already, so a storm would help nobody.
     own.should_retry = false;

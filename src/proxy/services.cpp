@@ -1,6 +1,12 @@
 #include "tideover/proxy/services.hpp"
 
+#include "tideover/policy/reach.hpp"
+
 namespace tideover::proxy {
+
+std::optional<cloud_pass> services::upkeep_pass() const {
+  return policy::reach::of_upkeep(*configuration, [&](const std::string& w) { return contingency->active(w); });
+}
 
 std::size_t services::way(std::uint16_t upstream, std::uint16_t url) const {
   if (url == 0) return upstream;

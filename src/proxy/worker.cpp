@@ -20,7 +20,7 @@ using net::woken;
 
 namespace {
 constexpr std::size_t scratch_bytes = 64u << 10;
-constexpr std::size_t max_spare_fields = 64;  // two for each of so many requests at once
+constexpr std::size_t max_spare_fields = 64;                   // two for each of so many requests at once
 constexpr auto accept_pause = std::chrono::milliseconds(200);  // after EMFILE and its kind
 // A spare is kept while traffic is this fresh, and not tried again for as long after it failed: in an outage the
 // exchanges find out what there is to know.
@@ -36,8 +36,11 @@ worker::worker(const services& shared, exchange_sink& sink, std::vector<listenin
       uses_(shared.upstreams.size()),
       scratch_size_(std::max(scratch_bytes, shared.configuration->limits.request_head + 1024)),
       ids_(seed) {
+  for (std::size_t i = 0; i < shared.upstreams.size(); ++i)
+    if (shared.upstreams[i].target.outside) pool_.set_outside(i);
   scratch_ = std::make_unique_for_overwrite<char[]>(scratch_size_);
   loop_.on_tick = [this](time_point now) {
+    last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     pool_.sweep(now);
     keep_spares(now);
   };
@@ -55,6 +58,7 @@ void worker::run() {
   }
   for (std::size_t i = 0; i < sockets_.size(); ++i) net::spawn(accept_from(i), [](std::exception_ptr) {});
   loop_.run();
+  ended_ = true;
   // Nothing is awaited any more: let every coroutine see the end and unwind before the memory it uses goes.
   reactions().cancel_everything();
   pool_.close_all();
@@ -112,6 +116,7 @@ void worker::keep_spares(time_point now) {
     auto& u = uses_[i];
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
     if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
+    if (shared_.upstreams[i].target.outside && !shared_.upkeep_pass()) continue;
     // Further URLs, which only local upstreams have, are nobody's to doubt.
     if (i < shared_.configuration->upstreams.size() && !shared_.health->way_is_clear(static_cast<std::uint16_t>(i)))
       continue;
@@ -123,7 +128,7 @@ void worker::keep_spares(time_point now) {
 net::task<void> worker::connect_spare(std::size_t upstream) {
   auto const& timeouts = shared_.upstreams[upstream].settings->timeouts;
   auto dialled = co_await net::dial(loop_, *shared_.names, shared_.upstreams[upstream].target, pool_.sessions(upstream),
-                                    after(clock::now(), timeouts.connect));
+                                    after(clock::now(), timeouts.connect), nullptr, shared_.upkeep_pass());
   auto const now = clock::now();
   if (dialled.connection && !draining_)
     pool_.give_back(upstream, std::move(dialled.connection), now);

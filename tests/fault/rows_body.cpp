@@ -205,6 +205,7 @@ void add_body_rows(table& all) {
         raw_client client(s.home->port());
         EXPECT_EQ(s.ask(client).body, s.expected);
         s.door.open();
+        EXPECT_TRUE(eventually([&] { return s.cloud.open_connections() == 0; })) << "it is not kept";
         return s.ask(client);
       }});
   all.add("F14", "byte_order_mark", "The JSON begins with a byte order mark", {call::chat}, no_answer,

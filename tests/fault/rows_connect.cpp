@@ -14,7 +14,8 @@ expectation unheard(std::string reason) {
 }
 
 std::string large_body() {
-  return R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":")" + std::string(8 << 20, 'x') + "\"}]}";
+  return R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":"Why tides?"}],"metadata":{"filler":")" +
+         std::string(8 << 20, 'x') + "\"}}";
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/embeddings.hpp"
+#include "tideover/adapt/json_cursor.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 
 namespace {
@@ -54,12 +56,23 @@ void translate(endpoint what, std::string_view text, const render_options& optio
   if (!chat.empty()) require(std::holds_alternative<parsed>(parse_request(endpoint::chat_completions, chat)));
 }
 
+void embed(std::string_view text) {
+  auto const made = adapt::render_embeddings(dialect::ollama, text, "local");
+  (void)require_body(made);
+  if (!std::holds_alternative<rendered>(made)) return;
+  // The same bytes as the answer, and one that fits a single input.
+  for (auto const answer : {text, std::string_view(R"({"embeddings":[[0.5,1e-60]]})")})
+    if (auto const list = adapt::write_embeddings(text, answer, "local")) require(nlohmann::json::accept(*list));
+}
+
 void clean(endpoint what, std::string_view text) {
   auto const once = clean_history_of_marked(what, text);
   require_notes(once.notes);
   if (once.what == cleaned::kind::refused) return require_reason(once.why);
   if (once.what == cleaned::kind::unchanged) return;
-  require(nlohmann::json::accept(once.body));
+  // Well-formed as the text was: UTF-8 is the cloud's to judge.
+  adapt::json_cursor at(once.body);
+  require(at.skip() && at.finish());
   require(clean_history_of_marked(what, once.body).what == cleaned::kind::unchanged);
 }
 
@@ -73,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size % 5 == 0) options.continuation = "Once upon";
   for (auto const what : {endpoint::chat_completions, endpoint::completions, endpoint::responses, endpoint::messages})
     translate(what, text, options);
+  embed(text);
   clean(endpoint::messages, text);
   clean(endpoint::responses, text);
   (void)adapt::estimate_text_tokens(text);

@@ -7,6 +7,7 @@
 
 #include "tideover/adapt/answer_judge.hpp"
 #include "tideover/adapt/error_body.hpp"
+#include "tideover/adapt/error_topic.hpp"
 #include "tideover/adapt/json_cursor.hpp"
 #include "tideover/adapt/request_scan.hpp"
 
@@ -88,6 +89,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto error = read_error_body(text);
   require(!error.recognised || is_object);
+  for (const char c : words_for_log(error)) require(c >= ' ' && c < 0x7f && c != '"' && c != '\\');
+  require(topic_of(error, 402, false) == error_topic::money);
+  require(topic_of(error, 404, false) == error_topic::request);
+  require(topic_of(error, 400, false) == error_topic::money || topic_of(error, 400, false) == error_topic::request);
+  require(topic_of(error, 429, false) == error_topic::money || topic_of(error, 429, false) == error_topic::rate);
   json_decode(text);
   json_text_is(text, "model");
   return 0;

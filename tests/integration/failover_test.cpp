@@ -405,6 +405,31 @@ TEST(NotReplayable, ARequestThatNeedsTheCloudsMemoryIsRefusedWithTheFieldsName) 
   EXPECT_TRUE(w.local_generations().empty());
 }
 
+TEST(Embeddings, OfTheVerySameModelAreMadeLocally) {
+  world_options options;
+  options.models = "models: [{cloud: nomic-embed-text, local: nomic-embed-text}]";
+  world w;
+  ollama::model vectors_only;
+  vectors_only.name = "nomic-embed-text";
+  vectors_only.capabilities = {"embedding"};
+  serve_ollama(w.ollama, {vectors_only});
+  w.start(options);
+  w.openai.stop();
+  auto const answer = post(w.port(), "/v1/embeddings", R"({"model":"nomic-embed-text","input":["a","b"]})");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.field("x-tideover-tier"), "local");
+  auto const list = json_of(answer);
+  ASSERT_EQ(list["data"].size(), 2u) << answer.body;
+  EXPECT_EQ(list["data"][1]["embedding"], (nlohmann::json{0.25, -0.5, 0.75}));
+  EXPECT_EQ(list["usage"]["prompt_tokens"], 3);
+
+  // An input that is too long is an error, never a vector of its beginning.
+  auto const long_text = std::string(5000, 'x');
+  auto const refused = post(w.port(), "/v1/embeddings", R"({"model":"nomic-embed-text","input":")" + long_text + "\"}");
+  EXPECT_EQ(refused.status, 400) << refused.body;
+  EXPECT_EQ(refused.field("x-tideover-error"), "context_length_exceeded");
+}
+
 TEST(NotReplayable, EmbeddingsAndFilesNeverGoLocal) {
   world w;
   w.start();

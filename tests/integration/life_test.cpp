@@ -1,4 +1,8 @@
 // The life of the process: starting, being watched, counting, draining, ending.
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <csignal>
 #include <thread>
 
@@ -338,6 +342,45 @@ TEST(Slowloris, AHeadThatNeverEndsIsEndedByUs) {
   auto const answer = client.read_answer();
   EXPECT_TRUE(answer.status == 408 || answer.ended == io::end) << answer.status;
   expect_cloud(w.chat());
+}
+
+/// What a service manager hears (sd_notify).
+struct notify_socket {
+  notify_socket() : path(folder.file("notify")), fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path.copy(at.sun_path, sizeof at.sun_path - 1);
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  }
+  std::string next() const {
+    pollfd entry{fd.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 60'000) != 1) return "nothing";
+    char text[512];
+    auto const n = ::recv(fd.get(), text, sizeof text, 0);
+    return n < 0 ? "nothing" : std::string(text, static_cast<std::size_t>(n));
+  }
+  temporary_folder folder;
+  std::string path;
+  descriptor fd;
+};
+
+TEST(AServiceManager, HearsReadyAliveAndStopping) {
+  notify_socket const manager;
+  world w;
+  world_options options;
+  options.environment = {{"NOTIFY_SOCKET", manager.path}, {"WATCHDOG_USEC", "400000"}};
+  w.start(options);
+  auto heard = manager.next();
+  bool ready = false, alive = false;
+  for (; !(ready && alive) && heard != "nothing"; heard = manager.next()) {
+    ready = ready || heard.starts_with("READY=1");
+    alive = alive || heard == "WATCHDOG=1";
+  }
+  EXPECT_TRUE(ready && alive);
+  w.daemon().signal(SIGTERM);
+  while (heard != "nothing" && !heard.starts_with("STOPPING=1")) heard = manager.next();
+  EXPECT_TRUE(heard.starts_with("STOPPING=1"));
+  EXPECT_EQ(w.daemon().wait_for_exit(), 0);
 }
 
 }  // namespace

@@ -322,7 +322,9 @@ TEST(Stream, OfOllamasOwnApiShowsThatItWasCut) {
 TEST(Stream, AHundredCallersOfACloudThatDiesBeforeContentAllGetWholeLocalAnswers) {
   world w;
   w.openai.on("/v1/chat/completions", stream_then(openai::chat_events({}), 1, [](served_connection& c) { c.reset(); }));
-  w.start();
+  world_options options;
+  options.local_more = ", queue: {limit: 200}";
+  w.start(options);
   constexpr int callers = 100;
   std::atomic<int> whole{0};
   std::vector<std::thread> threads;

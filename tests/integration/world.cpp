@@ -19,13 +19,14 @@ std::string world::yaml(const world_options& options) const {
   auto const or_else = [](const std::string& chosen, const std::string& usual) {
     return chosen.empty() ? usual : chosen;
   };
-  return options.listen + "\nadmin: {address: \"127.0.0.1:0\"}\nupstreams:\n" +
-         "  openai: {tier: cloud, dialect: openai, url: \"" + or_else(options.openai_url, openai.url()) +
-         "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.openai_more + "}\n" +
+  return options.listen + "\nadmin: {address: \"127.0.0.1:0\", socket: \"${TMPDIR}/admin.sock\"" + options.admin_more +
+         "}\nupstreams:\n" + "  openai: {tier: cloud, dialect: openai, url: \"" +
+         or_else(options.openai_url, openai.url()) + "\", timeouts: " + options.cloud_timeouts +
+         ", breaker: " + options.breaker + options.openai_more + "}\n" +
          "  anthropic: {tier: cloud, dialect: anthropic, url: \"" + or_else(options.anthropic_url, anthropic.url()) +
          "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.anthropic_more + "}\n" +
          "  ollama: {tier: local, dialect: ollama, url: \"" + or_else(options.ollama_url, ollama.url()) +
-         "\", timeouts: " + options.local_timeouts + options.ollama_more + "}\n" + options.models + "\n" +
+         "\", timeouts: " + options.local_timeouts + options.local_more + "}\n" + options.models + "\n" +
          options.workflows + "\n" + options.more + "\n";
 }
 
@@ -52,7 +53,9 @@ std::vector<recorded_request> world::local_generations() const {
                            [](const recorded_request& r) {
                              auto const path = r.path();
                              return path == "/" || path == "/api/tags" || path == "/api/ps" || path == "/api/version" ||
-                                    path == "/api/show" || path == "/api/status";
+                                    path == "/api/show" || path == "/api/status" ||
+                                    // A chat without messages only loads (OL §11).
+                                    (path == "/api/chat" && r.body.find("\"messages\":[]") != std::string::npos);
                            }),
             all.end());
   return all;

@@ -28,11 +28,12 @@ struct world_options {
   std::string ollama_url;
   std::string openai_more;  // further keys of that upstream, such as `, credential: {env: KEY}`
   std::string anthropic_more;
-  std::string ollama_more;
+  std::string local_more;  // of the local upstream, such as `, concurrency: 1`
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";
   std::string listen = "listen: [{address: \"127.0.0.1:0\"}]";
-  std::string more;  // further top-level YAML
+  std::string admin_more;  // further keys of `admin`, such as `, token: {env: TOKEN}`
+  std::string more;        // further top-level YAML
   std::map<std::string, std::string> environment;
 };
 
@@ -59,7 +60,7 @@ class world {
   http_answer chat(const field_list& fields = {}) const;
   http_answer chat_stream(const field_list& fields = {}) const;
 
-  /// Generations that reached Ollama; looks at its catalog are not counted.
+  /// Generations that reached Ollama; looks at its catalog and loads are not counted.
   std::vector<recorded_request> local_generations() const;
 
  private:

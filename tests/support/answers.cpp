@@ -500,6 +500,22 @@ void serve_ollama(scripted_upstream& server, std::vector<ollama::model> installe
     return either(ollama::native_generate(what), ollama::native_generate_lines(what), {}, "application/x-ndjson", true);
   });
   server.on("/v1/embeddings", reply(200, openai::embeddings("nomic-embed-text")));
+  server.on("/api/embed", [](served_connection& c, const recorded_request& r) {
+    auto const body = nlohmann::json::parse(r.body, nullptr, false);
+    auto const input = body.is_object() ? body.value("input", nlohmann::json()) : nlohmann::json();
+    auto const too_long = [](const nlohmann::json& text) {
+      return text.is_string() && text.get_ref<const std::string&>().size() > 4000;
+    };
+    auto vectors = nlohmann::json::array();
+    for (auto const& text : input.is_array() ? input : nlohmann::json::array({input})) {
+      if (too_long(text) && !body.value("truncate", true))
+        return void(c.answer(400, R"({"error":"the input length exceeds the context length"})"));
+      vectors.push_back({0.25, -0.5, 0.75});
+    }
+    c.answer(
+        200,
+        nlohmann::json{{"model", body.value("model", "")}, {"embeddings", vectors}, {"prompt_eval_count", 3}}.dump());
+  });
 }
 
 namespace {

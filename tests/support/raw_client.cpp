@@ -43,6 +43,7 @@ std::vector<sse_event> split_events(std::string_view text) {
 }
 
 raw_client::raw_client(std::uint16_t port) : wire_(wire::connect(port)), reader_(wire_) {}
+raw_client::raw_client(const std::string& unix_socket) : wire_(wire::connect_unix(unix_socket)), reader_(wire_) {}
 
 raw_client::raw_client(std::uint16_t port, const std::string& ca_file, const std::string& server_name)
     : wire_(wire::connect(port)), reader_(wire_) {

@@ -40,6 +40,7 @@ struct http_answer {
 class raw_client {
  public:
   explicit raw_client(std::uint16_t port);
+  explicit raw_client(const std::string& unix_socket);
   /// Over TLS; an empty `ca_file` trusts everybody.
   raw_client(std::uint16_t port, const std::string& ca_file, const std::string& server_name);
   raw_client(const raw_client&) = delete;  // the reader points at the wire

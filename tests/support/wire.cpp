@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -115,6 +116,16 @@ wire wire::connect(std::uint16_t port, const char* address) {
   auto const at = loopback(port, address);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
     fail("connect to port " + std::to_string(port));
+  return wire(std::move(socket), nullptr);
+}
+
+wire wire::connect_unix(const std::string& path) {
+  descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) fail("socket");
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  path.copy(at.sun_path, sizeof at.sun_path - 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) fail("connect to " + path);
   return wire(std::move(socket), nullptr);
 }
 

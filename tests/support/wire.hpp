@@ -76,6 +76,7 @@ class wire {
   wire() = default;
   wire(descriptor socket, const gate* stop);
   static wire connect(std::uint16_t port, const char* address = "127.0.0.1");
+  static wire connect_unix(const std::string& path);
 
   io accept_tls(const ssl_context& context, steady::time_point deadline = soon());
   io connect_tls(const ssl_context& context, const std::string& server_name, steady::time_point deadline = soon());

@@ -15,6 +15,8 @@ namespace tideover::app {
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
+inline constexpr int exit_degraded = 10;
+inline constexpr int exit_contingency = 11;
 inline constexpr int exit_configuration = 78;  // EX_CONFIG of sysexits.h
 
 struct run_command {
@@ -40,10 +42,35 @@ struct version_command {
   bool json = false;
 };
 
+/// Where the daemon's unix socket is, as far as the command line says.
+struct daemon_door {
+  std::optional<std::string> socket;
+  std::optional<std::string> config_file;
+};
+struct contingency_command {
+  enum class action : std::uint8_t { show, on, off };
+  action what = action::show;
+  std::vector<std::string> workflows;  // empty: all
+  std::optional<std::string> reason;
+  std::optional<std::string> lasts;
+  daemon_door door;
+  bool json = false;
+};
+struct status_command {
+  daemon_door door;
+  bool watch = false;
+  bool json = false;
+};
+struct key_command {
+  std::string name;
+  std::optional<std::string> workflow;
+  bool json = false;
+};
+
 struct command_line_result {
   /// What to do; nothing when the command line itself was answered (help) or refused.
   std::variant<std::monostate, run_command, check_command, schema_command, env_command, readiness_command,
-               version_command>
+               version_command, contingency_command, status_command, key_command>
       command;
   std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
   std::string out;

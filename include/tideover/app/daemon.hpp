@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
+#include "tideover/policy/contingency.hpp"
 
 namespace tideover::app {
 
@@ -18,11 +19,16 @@ struct daemon_options {
   std::string no_proxy;
   int log_descriptor = 1;  // request and event lines
   bool log_json = true;
+  std::string state_directory;  // empty: none, nothing is kept
+  /// Called by the control loop while all loops go round.
+  std::function<void(time_point now)> alive;
+  std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none
 };
 
 struct bound_addresses {
   std::vector<std::string> proxy;  // host:port as bound
   std::string admin;
+  std::string admin_socket;  // path; empty: none
 };
 
 class daemon {
@@ -51,6 +57,8 @@ class daemon {
     std::string problem;
   };
   local_state local() const;
+  /// What is in contingency, and who said so. On the control loop only.
+  std::vector<policy::contingency_cause> contingency() const;
   /// `done` runs on the control loop when the local server has answered or has not.
   void ask_local(std::function<void()> done);
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tideover/core/secret.hpp"
+#include "tideover/core/sha256.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/core/words.hpp"
 
@@ -38,9 +39,22 @@ struct listener {
 
 struct admin {
   address at{"127.0.0.1", 6838};
-  std::string socket_path;  // empty: no unix socket (until the admin API arrives)
-  std::optional<secret> token;
+  std::string socket_path;      // empty: where it usually is, if it can be there (config/places)
+  std::optional<secret> token;  // for changes over TCP, and for reads beyond this machine
   bool allow_unauthenticated = false;
+};
+
+/// A key of the house's own that opens the proxy; the key itself stands nowhere.
+struct client_key {
+  std::string name;                     // for logs
+  std::optional<sha256_digest> sha256;  // absent: what was written is none (config/check refuses it)
+  std::string workflow;                 // bound to it; empty: the caller chooses
+  unsigned requests_per_minute = 0;     // 0: no limit
+};
+
+struct clients {
+  bool required = false;
+  std::vector<client_key> keys;
 };
 
 /// A parsed upstream URL: scheme, authority and a base path without a trailing slash (usually empty).
@@ -201,14 +215,15 @@ struct log {
 /// Which workflows are in contingency, and who said so.
 struct contingency {
   bool all_by_environment = false;
-  std::vector<std::string> by_environment;  // names of workflows
+  std::vector<std::string> by_environment{};  // names of workflows
   bool all_by_file = false;
-  std::vector<std::string> by_file;
+  std::vector<std::string> by_file{};
 };
 
 struct snapshot {
   std::vector<listener> listeners;
   struct admin admin;
+  struct clients clients;
   std::vector<upstream> upstreams;
   std::vector<model_rule> models;
   std::map<std::string, workflow, std::less<>> workflows;  // "default" exists always

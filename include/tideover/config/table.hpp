@@ -22,6 +22,7 @@ enum class value_kind : std::uint8_t {
   text,             // a short string without white space
   prose,            // a text for people or models, line breaks included
   path,             // of a file; relative ones are meant from the directory of the configuration file
+  socket_path,      // of a unix socket, which need not exist yet; relative ones as above
   boolean,          // true, false
   integer,          // whole number
   auto_or_integer,  // the word auto, or a whole number
@@ -47,6 +48,7 @@ struct building {
   upstream* current_upstream = nullptr;
   model_rule* current_rule = nullptr;
   workflow* current_workflow = nullptr;
+  client_key* current_key = nullptr;
 };
 
 struct key_row {

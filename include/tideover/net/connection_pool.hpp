@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "tideover/core/cloud_pass.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/net/stream.hpp"
 #include "tideover/net/tls.hpp"
@@ -16,9 +18,12 @@ class connection_pool {
  public:
   explicit connection_pool(std::size_t upstreams) : upstreams_(upstreams) {}
 
+  /// Connections to this upstream leave the house: they are given to nobody without a pass.
+  void set_outside(std::size_t upstream) { upstreams_[upstream].outside = true; }
+
   /// A connection that was quiet a moment ago, or null. It may still die under the first byte: the caller may then
   /// repeat the request once on a fresh one.
-  std::unique_ptr<stream> take(std::size_t upstream);
+  std::unique_ptr<stream> take(std::size_t upstream, std::optional<cloud_pass> pass = std::nullopt);
   /// Takes back a connection whose last answer is complete. Closes it when anything is odd or there are enough.
   void give_back(std::size_t upstream, std::unique_ptr<stream> connection, time_point now);
   /// Closes what the peer closed and what has been idle too long.
@@ -41,6 +46,7 @@ class connection_pool {
   };
   struct per_upstream {
     std::vector<idle_connection> idle;  // oldest first
+    bool outside = false;
     std::unique_ptr<session_slot> sessions = std::make_unique<session_slot>();
   };
   std::vector<per_upstream> upstreams_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "tideover/core/cloud_pass.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/net/connect_race.hpp"
@@ -36,11 +37,13 @@ struct dial_target {
   bool inside = false;   // of the house: a name that resolves to a public address is refused (contract §6)
 };
 
+/// `pass`: without one nothing is done for a target outside, not even a lookup; the result is then null with reason
+/// `policy`.
 /// `also`: ends the dialling early (the caller of the exchange left); the result is then null with reason `connect`
 /// and nobody is to blame. Reasons: dns, connect, connect_timeout, tls. All addresses of the name take part, see
 /// net/connect_race; a name's lookup may cost two thirds of the time.
 task<dial_result> dial(event_loop& loop, resolver& names, const dial_target& target, session_slot* sessions,
-                       time_point by, event_source* also = nullptr);
+                       time_point by, event_source* also = nullptr, std::optional<cloud_pass> pass = std::nullopt);
 
 /// HTTPS_PROXY / NO_PROXY as curl reads them: which tunnel, if any, leads to this host.
 struct proxy_environment {

@@ -29,6 +29,9 @@ struct socket_address {
 /// Makes an address of an IP literal; `size` is 0 when it is none.
 socket_address address_of_literal(const std::string& host, std::uint16_t port);
 
+/// Who is at the other end of a TCP connection, without port; empty where that is not known.
+std::string peer_address(int descriptor);
+
 /// First one family, then the other, in turns, each in the order it came; the family of the first address begins
 /// (RFC 8305 §4): a family that is broken from here costs one attempt and not all of them.
 std::vector<socket_address> in_turns(const std::vector<socket_address>& addresses);

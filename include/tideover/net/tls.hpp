@@ -45,8 +45,14 @@ ssl_ptr make_server(const ssl_context& context);
 
 /// Why a handshake failed, for logs: the verification error with wanted and found names, or OpenSSL's reason.
 std::string explain_handshake(SSL* ssl, const std::string& server_name);
-/// From the peer, on the wire, since the connection began.
-std::uint64_t bytes_read(SSL* ssl);
+/// How much the peer may send in a handshake: a certificate chain, which has a bound of its own, and little else. More
+/// is somebody who wants to keep us busy (faults C12).
+inline constexpr std::uint64_t max_handshake_bytes = 128u << 10;
+/// From here on reading fails behind that many bytes, also within one call: OpenSSL itself goes on for as long as bytes
+/// come, and would hold up everybody on this thread. To be lifted when the handshake is done.
+void limit_handshake(SSL* ssl);
+void lift_handshake_limit(SSL* ssl);
+bool handshake_too_large(SSL* ssl);
 /// True when the handshake failed because of the certificate or the protocol, not because the peer went away.
 bool handshake_refused(SSL* ssl);
 

@@ -1,34 +1,34 @@
-// The admin listener: liveness, readiness, metrics. Reads only, for the people and machines that watch.
-// Not the proxy: nothing of a caller's traffic passes here, and nothing can be changed here.
+// The doors of the admin API: TCP and the unix socket, HTTP in and out, event streams to those who subscribe.
+// Not the API: what a request may do and what it is answered is admin_api's.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "tideover/adapt/framing.hpp"
-#include "tideover/policy/readiness.hpp"
+#include "tideover/ops/admin_api.hpp"
+#include "tideover/ops/event_feed.hpp"
 
 namespace tideover::ops {
 
-struct admin_answers {
-  std::function<bool()> serving;      // false while draining
-  std::function<policy::ready_state()> local_ready;
-  std::function<std::string()> metrics;
-};
-
 class admin_server {
  public:
-  /// Takes a listening acceptor on the control context. `hosts` guards against DNS rebinding.
-  admin_server(boost::asio::io_context& control, boost::asio::ip::tcp::acceptor acceptor, adapt::host_rules hosts,
-               admin_answers answers);
+  /// On the control context. `api` and `feed` outlive the server's last connection, that is: the context's run.
+  admin_server(boost::asio::io_context& control, admin_api& api, event_feed& feed);
   ~admin_server();
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;
 
+  /// Take over listening descriptors.
+  void listen_tcp(int descriptor, bool v6, bool reads_need_token);
+  void listen_unix(int descriptor);
+
+  /// Accepts no more. What is being answered goes on while the context runs.
   void stop();
+
+  static constexpr std::size_t most_connections = 256;
+  static constexpr std::size_t most_head_bytes = 16u << 10;
+  static constexpr std::size_t most_body_bytes = 64u << 10;
 
  private:
   struct state;

@@ -26,7 +26,6 @@ class cloud_probe {
     bool asking = false;
     time_point next{};
   };
-  bool cloud_may_be_used() const;
   duration pause(const config::upstream& u);
   net::task<void> ask(std::uint16_t upstream);
 

@@ -66,7 +66,7 @@ class local_catalog_watch {
   net::event_loop& control_;
   net::resolver& names_;
   std::vector<server> servers_;               // written on the control loop, with the mutex held
-  std::map<std::string, learned> by_files_;  // control loop only
+  std::map<std::string, learned> by_files_;   // control loop only
   std::map<std::string, std::string> shown_;  // answers of /api/show, likewise; control loop only
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;

@@ -66,6 +66,8 @@ struct process_view {
   std::vector<model_entry> local_speeds{};  // tokens/s
   std::vector<model_entry> local_gpu{};     // share, of loaded models
   std::uint64_t log_lines_dropped = 0;
+  bool journal_writable = true;
+  std::uint64_t journal_lines_lost = 0;
 };
 
 class metrics_registry {

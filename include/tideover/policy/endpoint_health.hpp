@@ -80,6 +80,18 @@ class endpoint_health {
   circuit_breaker::state connection_state(std::uint16_t upstream, time_point now) const;
   /// The same for operators: breakers of single credentials and models count while they refuse.
   circuit_breaker::state shown_state(std::uint16_t upstream, time_point now) const;
+  /// For operators: what stands between requests and upstreams at the moment.
+  struct obstacle {
+    std::uint16_t upstream = 0;
+    std::string model;  // empty: the way to the upstream, for everybody
+    reason why = reason::connect;
+    circuit_breaker::state state = circuit_breaker::state::closed;  // closed: it rests because it asked for that
+    time_point until{};                                             // meaningful unless half-open
+    unsigned keys = 0;                                              // credentials that are refused for this model
+  };
+  std::vector<obstacle> obstacles(time_point now) const;
+  static constexpr std::size_t most_obstacles = 100;
+
   /// What changed since the last time it was asked.
   std::vector<breaker_change> take_changes() { return std::exchange(changes_, {}); }
   static constexpr std::size_t most_changes = 1024;  // kept for somebody who does not come: the first ones tell most

@@ -22,9 +22,9 @@ struct exchange_plan {
   bool local_by_policy = false;  // local_only, local_first: what the local tier answers is so by `policy`
   bool streaming = false;
   bool wants_reasoning = false;
-  bool repeats = false;                 // an SDK's own repeat: nothing is asked twice on top of that
+  bool repeats = false;                   // an SDK's own repeat: nothing is asked twice on top of that
   std::optional<duration> hedge_after{};  // the local tier starts beside a cloud that has been silent for so long
-  bool may_continue = false;            // a stream of the cloud that is cut may be continued by the local tier
+  bool may_continue = false;              // a stream of the cloud that is cut may be continued by the local tier
 };
 
 /// May this upstream be asked now? Answered by endpoint_health (circuit breaker, rests); `nothing` means yes.
@@ -61,6 +61,8 @@ class failover {
   step next(time_point now, const health_view* health = nullptr);
 
   std::uint16_t upstream() const { return current_; }
+  /// What next() would give from `now` on: for attempts that had to wait for their turn.
+  attempt_limits limits_for(std::uint16_t upstream, time_point now) const;
   const attempt_limits& limits() const { return limits_; }
   unsigned attempts() const { return attempts_; }  // how many were made, skipped candidates excluded
 
@@ -121,7 +123,6 @@ class failover {
   std::optional<reason> barred(std::uint16_t upstream, const health_view* health) const;
   void note_cloud(std::uint16_t upstream, reason why);
   std::optional<std::uint16_t> next_candidate(const health_view* health);
-  attempt_limits limits_for(std::uint16_t upstream, time_point now) const;
   void begin(std::uint16_t upstream, const attempt_limits& limits, time_point now);
   void leave_first();
 

@@ -14,10 +14,12 @@ namespace tideover::policy {
 
 struct route {
   endpoint what = endpoint::unknown;
-  std::string_view path_and_query;  // of the target, workflow prefix and absolute-form authority removed
-  std::string_view path;            // the same without the query
-  std::string_view authority;       // of an absolute-form target, for the Host rules; empty otherwise
-  const config::workflow* workflow = nullptr;
+  std::string_view path_and_query;               // of the target, workflow prefix and absolute-form authority removed
+  std::string_view path;                         // the same without the query
+  std::string_view authority;                    // of an absolute-form target, for the Host rules; empty otherwise
+  const config::workflow* workflow = nullptr;    // whose rules apply
+  const config::workflow* also = nullptr;        // another one that was named: its contingency counts as well
+  policy_kind policy = policy_kind::local_only;  // the strictest of those that were named
   enum dialect cloud_dialect = dialect::openai;  // whose cloud may serve it
   bool caller_speaks_anthropic = false;          // by path, or by anthropic-version / x-api-key (CL §7)
 
@@ -31,7 +33,8 @@ struct route {
 /// wins (local_only > local_first > cloud_first > cloud_only); unknown or empty names and several header fields are
 /// 400.
 /// `//v1/…` and paths with `%2f`, `%5c`, `\`, `/../` or `/./` inside a known prefix are refused (400), never repaired.
-route find_route(const request_head& head, const config::snapshot& configuration);
+/// `bound`: the workflow of the caller's key. It cannot be left, but another one's stricter policy holds as well.
+route find_route(const request_head& head, const config::snapshot& configuration, std::string_view bound = {});
 
 /// Which upstreams may serve, in order: indexes into snapshot.upstreams. Empty when none can. At most one cloud
 /// upstream (the first of the right dialect): nobody's data goes to two clouds.
@@ -42,7 +45,13 @@ struct candidate_list {
 };
 
 /// `model` is the name the caller asked for. Only embeddings depend on it: they may go local where `models` maps the
-/// name to itself, because vectors of another model would silently poison an index. Unknown (empty): cloud only.
+/// name to itself, because vectors of another model would silently poison an index (embedding_stand_in).
+/// Unknown (empty): cloud only.
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model = {});
+
+/// The local model whose vectors may stand in for those of `model`: where the tables map the name to itself, or to
+/// another one and the workflow says `embeddings: any_model`. Empty: none may.
+std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
+                               const config::snapshot& configuration);
 
 }  // namespace tideover::policy

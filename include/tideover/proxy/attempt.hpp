@@ -10,6 +10,7 @@
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/adapt/framing.hpp"
 #include "tideover/adapt/header_rules.hpp"
+#include "tideover/core/cloud_pass.hpp"
 #include "tideover/core/failure.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/net/stream.hpp"
@@ -39,10 +40,15 @@ struct outgoing_request {
 
 class attempt {
  public:
-  attempt(worker& home, net::stream& caller, std::size_t upstream);
+  /// `pass`: what this exchange may do outside the house (policy/reach).
+  attempt(worker& home, net::stream& caller, std::size_t upstream, std::optional<cloud_pass> pass);
   ~attempt();
   attempt(const attempt&) = delete;
   attempt& operator=(const attempt&) = delete;
+
+  /// Another URL of the same upstream (services::way), before open().
+  void go_by(std::size_t way) { upstream_ = way; }
+  std::size_t way() const { return upstream_; }
 
   /// Connects (or reuses), sends, and reads the final head. `connect_by` bounds name, TCP and TLS; `answer_by` the
   /// rest.
@@ -98,6 +104,7 @@ class attempt {
   worker& home_;
   net::stream& caller_;
   std::size_t upstream_;
+  std::optional<cloud_pass> pass_;
   std::unique_ptr<net::stream> connection_;
   bool reused_ = false;
   bool heard_anything_ = false;

@@ -54,7 +54,9 @@ class exchange {
  private:
   // Before any upstream is asked (exchange_request.cpp).
   enum class body_plan : std::uint8_t { nothing, hold, stream_through };
-  std::optional<adapt::own_error> admit();  // framing, host, route
+  std::optional<adapt::own_error> admit();  // framing, host, key, route
+  std::optional<adapt::own_error> check_client();
+  void settle_reach();
   body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
@@ -85,7 +87,7 @@ class exchange {
   std::string timer_text(const leg& l, timer which) const;
   void name_timer(leg& l, timer which) const;
   void keep_cloud_error(const attempt& a, std::uint16_t upstream);
-  outgoing_request outgoing(std::uint16_t upstream) const;
+  outgoing_request outgoing(const leg& l) const;
 
   // A leg with company: a hedge beside it, keep-alives for whoever waits (exchange_company.cpp).
   bool needs_company(const leg& l) const;
@@ -93,10 +95,20 @@ class exchange {
   std::unique_ptr<leg> begin_hedge();
   bool keep_caller_awake(const leg& l);
 
-  // The local tier (exchange_local.cpp).
+  // The local tier (exchange_local.cpp, exchange_local_answer.cpp).
   net::task<attempt_end> prepare_local(leg& l);
+  policy::model_tables model_tables(std::uint16_t upstream) const;
+  attempt_end choose_local_model(leg& l, const policy::local_catalog& catalog);
+  net::task<attempt_end> enter_local(leg& l, const policy::local_catalog& catalog);
+  bool another_url(leg& l);
+  net::task<attempt_end> load_local_model(leg& l);
   attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
+  adapt::own_error too_long_for(std::uint64_t window) const;
+  void note_local_timing(const adapt::chat::answer::timings& took);
+  void note_prompt_tokens(std::uint64_t read);
   net::task<attempt_end> judge_local(leg& l);
+  net::task<attempt_end> judge_vectors(leg& l);
+  net::task<attempt_end> read_local(leg& l);
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
@@ -172,6 +184,10 @@ class exchange {
   unsigned client_version_ = 11;
   bool is_head_ = false;
   policy::route route_;
+  const config::client_key* client_ = nullptr;  // whose key opened the door, if one did
+  bool kept_from_clouds_ = true;                // contingency, as it was when the asking began
+  std::optional<cloud_pass> pass_;              // what this exchange may do outside the house: nothing without one
+  std::optional<duration> must_wait_;           // a caller who comes too often
   adapt::request_facts facts_;
   bool body_unread_ = false;
 
@@ -180,8 +196,10 @@ class exchange {
   std::unique_ptr<leg> serving_;         // whose answer the caller gets
   std::optional<duration> refused_for_;  // how long health keeps the cloud from us
   // For the local tier.
-  std::unique_ptr<adapt::chat::request> asked_for_;      // in the words that all dialects share
-  adapt::chat::rendered replay_;                         // in the local server's
+  std::unique_ptr<adapt::chat::request> asked_for_;  // in the words that all dialects share
+  adapt::chat::rendered replay_;                     // in the local server's
+  policy::model_need local_need_;
+  std::optional<duration> local_wait_;                   // when its server may have time, as far as it is known
   bool insist_on_call_ = false;                          // the model did not call the tool it had to
   std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
   bool splice_used_ = false;

@@ -31,6 +31,7 @@ struct exchange_record {
   std::string method;
   std::string path;  // without the query; escaped when written
   std::string workflow;
+  std::string client;    // name of the house's own key that was used, if one was
   std::string upstream;  // who served, empty: Tideover itself
   std::string title;     // the same for people ("OpenAI"), empty: its name
   std::string from;      // the upstream that was left, for failovers

@@ -78,6 +78,7 @@ class health_table {
   void probe_succeeded(std::uint16_t upstream);
   policy::circuit_breaker::state connection_state(std::uint16_t upstream) const;
   policy::circuit_breaker::state shown_state(std::uint16_t upstream) const;
+  std::vector<policy::endpoint_health::obstacle> obstacles() const;
   std::vector<policy::breaker_change> take_changes();
   /// From 0 to 1.
   double random_share();

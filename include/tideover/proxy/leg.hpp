@@ -15,6 +15,7 @@
 #include "tideover/proxy/attempt.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
 #include "tideover/proxy/health_table.hpp"
+#include "tideover/proxy/local_gate.hpp"
 #include "tideover/proxy/translation.hpp"
 
 namespace tideover::proxy {
@@ -38,8 +39,8 @@ struct followed_stream {
 
 struct leg {
   leg(worker& home, net::stream& caller, std::uint16_t candidate, const policy::attempt_limits& within,
-      health_table::admission&& may)
-      : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate) {}
+      health_table::admission&& may, std::optional<cloud_pass> pass)
+      : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate, pass) {}
 
   // One a request: from the worker's own store, as coroutine frames are.
   static void* operator new(std::size_t bytes) { return net::detail::frame_store::take(bytes); }
@@ -55,6 +56,8 @@ struct leg {
   std::optional<followed_stream> stream;
   std::string model;  // as the answer names it
   failure problem;    // when it failed
+
+  std::optional<local_gate::visit> place;  // at a local server; goes back with the leg
 
   // A local server that is asked in its own words.
   bool translated = false;

@@ -12,11 +12,14 @@
 
 #include "tideover/adapt/framing.hpp"
 #include "tideover/config/snapshot.hpp"
+#include "tideover/core/cloud_pass.hpp"
 #include "tideover/net/dialer.hpp"
 #include "tideover/net/resolver.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/policy/readiness.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/client_gate.hpp"
+#include "tideover/proxy/contingency_view.hpp"
 #include "tideover/proxy/exchange_record.hpp"
 #include "tideover/proxy/health_table.hpp"
 #include "tideover/proxy/local_gate.hpp"
@@ -94,8 +97,13 @@ struct services {
   memory_budget* memory = nullptr;
   local_knowledge* local = nullptr;
   health_table* health = nullptr;
+  const contingency_view* contingency = nullptr;
+  client_gate* clients = nullptr;
   std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
 
+  /// For what is done ahead of requests. Where no workflow may use a cloud now, nothing is opened to one, not even for
+  /// free (contract §6).
+  std::optional<cloud_pass> upkeep_pass() const;
   /// Where a URL of an upstream is found: index into `upstreams`, for attempts and pools.
   std::size_t way(std::uint16_t upstream, std::uint16_t url) const;
 };

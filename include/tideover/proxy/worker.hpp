@@ -2,6 +2,7 @@
 // Not shared: everything here belongs to the worker's thread; other threads reach it through the mailbox.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class worker {
   void drain();
   /// From any thread: end everything now.
   void stop_now();
+  /// From any thread: when its loop last went round, and whether it has ended.
+  time_point last_turn() const { return time_point(duration(last_turn_.load(std::memory_order_relaxed))); }
+  bool ended() const { return ended_.load(std::memory_order_relaxed); }
 
   // For sessions and exchanges on this worker.
   const services& shared() const { return shared_; }
@@ -87,6 +91,8 @@ class worker {
   std::string head_text_;
   std::vector<header_fields> spare_fields_;
   id_generator ids_;
+  std::atomic<duration::rep> last_turn_{clock::now().time_since_epoch().count()};
+  std::atomic<bool> ended_{false};
   std::size_t sessions_ = 0;
   bool draining_ = false;
 };

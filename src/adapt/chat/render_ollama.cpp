@@ -50,14 +50,6 @@ json render_message(prepared& to, const message& from) {
   return out;
 }
 
-/// A duration stays text; seconds must be a number: Ollama's parser takes no text without a unit.
-json keep_alive_value(const std::string& text) {
-  std::int64_t seconds = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size()) return seconds;
-  return text;
-}
-
 json render_options_object(const parameters& params, std::optional<std::uint64_t> num_ctx) {
   json out = json::object();
   auto const put = [&out](const char* key, auto const& value) {
@@ -111,6 +103,13 @@ rendered finish(std::string path, const json& body, prepared&& ready) {
 }
 
 }  // namespace
+
+json keep_alive_value(const std::string& text) {
+  std::int64_t seconds = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size()) return seconds;
+  return text;
+}
 
 std::variant<rendered, refusal> render_ollama_chat(const request& what, const render_options& options) {
   auto ready = prepare(what, options, true);

@@ -191,6 +191,10 @@ prepared prepare(const request& what, const render_options& options, bool instru
   if (options.continuation) add_continuation(*options.continuation, out.messages);
   prepare_thinking(what, options, out);
   out.params = prepare_parameters(what.params, options.defaults);
+  if (options.room_for_answer) {
+    auto const room = static_cast<std::int64_t>(std::clamp<std::uint64_t>(*options.room_for_answer, 1, 1u << 30));
+    out.params.max_tokens = std::min(out.params.max_tokens.value_or(room), room);
+  }
   return out;
 }
 

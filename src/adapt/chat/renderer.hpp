@@ -30,6 +30,9 @@ struct prepared {
 /// `instruct`: tell the model in words that it must call a tool, for servers that have no better way.
 prepared prepare(const request& what, const render_options& options, bool instruct);
 
+/// For Ollama: a duration stays text, seconds become a number, because its parser takes no text without a unit.
+json keep_alive_value(const std::string& text);
+
 /// The text of a message for servers that read one text: parts joined, a failed tool's result marked as such.
 std::string joined_text(const message& from);
 

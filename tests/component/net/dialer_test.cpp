@@ -1,4 +1,5 @@
 #include "tideover/net/dialer.hpp"
+#include "tideover/policy/reach.hpp"
 
 #include <gmock/gmock.h>
 #include <netinet/in.h>
@@ -73,37 +74,65 @@ class Dialer : public testing::Test {
     known_[target.host] = std::move(addresses);
     return target;
   }
-  std::future<dial_result> begin(const dial_target& target, time_point by = no_deadline, event_source* also = nullptr) {
-    return loop_.begin<dial_result>([this, target, by, also] { return run(target, by, also); });
+  /// What is known of a dialling that is over. The connection itself belongs to the loop's thread.
+  struct outcome {
+    std::string peer;  // empty: not connected
+    failure problem;
+  };
+  std::future<outcome> begin(const dial_target& target, time_point by = no_deadline, event_source* also = nullptr) {
+    return loop_.begin<outcome>([this, target, by, also] { return run(names_, target, by, also); });
   }
-  /// Connections belong to the loop's thread: only what is asked about them comes back.
-  dial_result dial_now(const dial_target& target, time_point by = no_deadline) { return begin(target, by).get(); }
-  std::string peer_of(const dial_result& result) {
-    if (!result.connection) return "nobody: " + result.problem.detail;
-    socket_address peer;
-    peer.size = sizeof peer.storage;
-    ::getpeername(result.connection->descriptor(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size);
-    return peer.to_string();
-  }
+  outcome dial_now(const dial_target& target, time_point by = no_deadline) { return begin(target, by).get(); }
   static time_point within(duration span) { return after(clock::now(), span); }
 
   lookup_result look_up(const std::string& host) {
+    ++lookups_;
     lookup_result result;
     result.addresses = known_[host];
     if (result.addresses.empty()) result.error = "no such name";
     return result;
   }
 
-  task<dial_result> run(dial_target target, time_point by, event_source* also) {
-    auto result = co_await dial(loop_.loop(), names_, target, &sessions_, by, also);
-    co_return result;
+  task<outcome> run(resolver& names, dial_target target, time_point by, event_source* also) {
+    auto result = co_await dial(loop_.loop(), names, target, &sessions_, by, also, pass_);
+    outcome end;
+    end.problem = std::move(result.problem);
+    if (result.connection) {
+      socket_address peer;
+      peer.size = sizeof peer.storage;
+      ::getpeername(result.connection->descriptor(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size);
+      end.peer = peer.to_string();
+      connections_.push_back(std::move(result.connection));
+    }
+    co_return end;
   }
 
   std::map<std::string, std::vector<socket_address>> known_;
   resolver names_{[this](const std::string& host, std::uint16_t) { return look_up(host); }};
+  std::optional<cloud_pass> pass_ = policy::reach::of_exchange(policy_kind::cloud_first, false);
+  unsigned lookups_ = 0;
   session_slot sessions_;
+  std::vector<std::unique_ptr<stream>> connections_;  // of the loop's thread, until it has ended
   test::loop_thread loop_;
 };
+
+TEST_F(Dialer, DoesNothingForATargetOutsideWithoutAPass) {
+  listening const cloud;
+  known_["cloud.test"] = {cloud.address()};
+  dial_target target;
+  target.host = "cloud.test";
+  target.outside = true;
+  for (auto const policy : {policy_kind::local_only, policy_kind::cloud_first}) {
+    pass_ = policy::reach::of_exchange(policy, policy == policy_kind::cloud_first);  // the second in contingency
+    auto const result = dial_now(target);
+    EXPECT_EQ(result.problem.why, reason::policy);
+    EXPECT_TRUE(result.problem.ours) << "the cloud is not to blame";
+  }
+  EXPECT_EQ(lookups_, 0U) << "not even its name is looked up";
+  target.outside = false;
+  (void)dial_now(target);
+  EXPECT_EQ(lookups_, 1U);
+}
 
 TEST_F(Dialer, AnAddressThatSaysNothingDoesNotHoldUpTheNext) {
   full_backlog const blackhole;
@@ -111,7 +140,7 @@ TEST_F(Dialer, AnAddressThatSaysNothingDoesNotHoldUpTheNext) {
   auto const began = clock::now();
   // Without a deadline nothing but the second attempt can end this well before the kernel gives the first one up.
   auto const result = dial_now(cloud_at({on_loopback(blackhole.port()), good.address()}));
-  EXPECT_EQ(peer_of(result), good.address().to_string());
+  EXPECT_EQ(result.peer, good.address().to_string());
   EXPECT_LT(clock::now() - began, 25s);
 }
 
@@ -121,7 +150,7 @@ TEST_F(Dialer, BothFamiliesTakeTurns) {
   listening const good("::1");
   std::vector<socket_address> all(14, on_loopback(blackhole.port()));
   all.push_back(good.address());
-  EXPECT_EQ(peer_of(dial_now(cloud_at(all), within(3s))), good.address().to_string());
+  EXPECT_EQ(dial_now(cloud_at(all), within(3s)).peer, good.address().to_string());
 }
 
 TEST_F(Dialer, ARefusalIsFollowedByTheNextAddressAtOnce) {
@@ -131,7 +160,7 @@ TEST_F(Dialer, ARefusalIsFollowedByTheNextAddressAtOnce) {
   all.push_back(good.address());
   // One after the other in steps of 250 ms would take longer than there is time.
   auto const result = dial_now(cloud_at(all), within(3s));
-  EXPECT_EQ(peer_of(result), good.address().to_string());
+  EXPECT_EQ(result.peer, good.address().to_string());
 }
 
 TEST_F(Dialer, TheLosersOfTheRaceAreClosed) {
@@ -142,7 +171,7 @@ TEST_F(Dialer, TheLosersOfTheRaceAreClosed) {
                 on_loopback(blackhole.port()), on_loopback(blackhole.port()), good.address()});
   auto const before = open_descriptors();
   auto const result = dial_now(target);
-  ASSERT_EQ(peer_of(result), good.address().to_string()) << "more addresses than a wait can watch";
+  ASSERT_EQ(result.peer, good.address().to_string()) << "more addresses than a wait can watch";
   EXPECT_TRUE(comes_back_to(before + 1));
 }
 
@@ -177,7 +206,7 @@ TEST_F(Dialer, WithoutAnyTimeLeftNothingIsBegun) {
   target.host = "127.0.0.1";
   target.port = good.port();
   auto const result = dial_now(target, within(0ms));
-  EXPECT_EQ(result.connection, nullptr);
+  EXPECT_EQ(result.peer, "");
   EXPECT_EQ(result.problem.at, phase::connect);
   EXPECT_EQ(result.problem.why, reason::connect_timeout);
   EXPECT_FALSE(good.was_reached());
@@ -204,7 +233,7 @@ TEST_F(Dialer, OurOwnShortageIsNotBlamedOnTheUpstream) {
   for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) fillers.emplace_back(fd);
   auto const result = dial_now(target);
   ::setrlimit(RLIMIT_NOFILE, &before);
-  EXPECT_EQ(peer_of(result).substr(0, 6), "nobody");
+  EXPECT_EQ(result.peer, "");
   EXPECT_EQ(result.problem.why, reason::connect);
   EXPECT_TRUE(result.problem.ours) << result.problem.detail;
 }
@@ -217,7 +246,7 @@ TEST_F(Dialer, ACallerWhoLeavesEndsIt) {
   ASSERT_TRUE(tideover::test::eventually([&] { return open_descriptors() > before; }));
   loop_.post([&] { caller.raise(loop_.loop().reactions(), hangup); });
   auto const result = dialling.get();
-  EXPECT_EQ(result.connection, nullptr);
+  EXPECT_EQ(result.peer, "");
   EXPECT_THAT(result.problem.detail, HasSubstr("nobody waits"));
   EXPECT_TRUE(comes_back_to(before));
 }
@@ -228,7 +257,7 @@ TEST_F(Dialer, AStoppingWorkerEndsIt) {
   auto dialling = begin(cloud_at({on_loopback(blackhole.port()), on_loopback(blackhole.port())}));
   ASSERT_TRUE(tideover::test::eventually([&] { return open_descriptors() > before; }));
   loop_.stop();
-  EXPECT_EQ(dialling.get().connection, nullptr);
+  EXPECT_EQ(dialling.get().peer, "");
   EXPECT_EQ(open_descriptors(), before);
 }
 
@@ -241,8 +270,7 @@ TEST_F(Dialer, ANameThatIsNotFoundInTimeIsDnsAndLate) {
   });
   dial_target target;
   target.host = "stuck.test";
-  auto dialling =
-      loop_.begin<dial_result>([&] { return dial(loop_.loop(), stuck, target, &sessions_, within(300ms)); });
+  auto dialling = loop_.begin<outcome>([&] { return run(stuck, target, within(300ms), nullptr); });
   auto const result = dialling.get();
   EXPECT_EQ(result.problem.why, reason::dns);
   EXPECT_EQ(result.problem.at, phase::resolve);
@@ -262,8 +290,7 @@ TEST_F(Dialer, ACallerWhoLeavesDoesNotWaitForAName) {
   event_source caller;
   dial_target target;
   target.host = "stuck.test";
-  auto dialling =
-      loop_.begin<dial_result>([&] { return dial(loop_.loop(), stuck, target, &sessions_, no_deadline, &caller); });
+  auto dialling = loop_.begin<outcome>([&] { return run(stuck, target, no_deadline, &caller); });
   asked.get_future().wait();
   loop_.post([&] { caller.raise(loop_.loop().reactions(), hangup); });
   EXPECT_THAT(dialling.get().problem.detail, HasSubstr("nobody waits"));
@@ -295,7 +322,7 @@ TEST_F(Dialer, ACloudThatClaimsToLiveInsideIsNotConnectedTo) {
   // Who writes the address into the configuration means it.
   target.host = "127.0.0.1";
   target.port = trap.port();
-  EXPECT_NE(dial_now(target).connection, nullptr);
+  EXPECT_EQ(dial_now(target).peer, trap.address().to_string());
 }
 
 TEST_F(Dialer, WhatIsToStayInTheHouseDoesNotFollowANameOutOfIt) {
@@ -308,7 +335,7 @@ TEST_F(Dialer, WhatIsToStayInTheHouseDoesNotFollowANameOutOfIt) {
   listening const local;
   target = cloud_at({address_of_literal("203.0.113.1", 11434), local.address()});
   target.inside = true;
-  EXPECT_EQ(peer_of(dial_now(target)), local.address().to_string());
+  EXPECT_EQ(dial_now(target).peer, local.address().to_string());
 }
 
 class DialerTls : public Dialer {
@@ -327,7 +354,7 @@ class DialerTls : public Dialer {
 
 TEST_F(DialerTls, AGoodCertificateConnects) {
   tideover::test::scripted_upstream server(context_for(ca.good()));
-  EXPECT_NE(dial_now(over_tls(server)).connection, nullptr);
+  EXPECT_NE(dial_now(over_tls(server)).peer, "");
 }
 
 TEST_F(DialerTls, ACertificateOfAnotherTimeHintsAtTheClock) {
@@ -345,7 +372,7 @@ TEST_F(DialerTls, AChainThatIsLongIsFollowedOnlySoFar) {
   for (auto const& [authorities, accepted] : {std::pair{3u, true}, std::pair{12u, false}}) {
     tideover::test::scripted_upstream server(context_for(ca.chain_of(authorities)));
     auto const result = dial_now(over_tls(server));
-    EXPECT_EQ(result.connection != nullptr, accepted) << result.problem.detail;
+    EXPECT_EQ(!result.peer.empty(), accepted) << result.problem.detail;
     if (!accepted) {
       EXPECT_EQ(result.problem.why, reason::tls);
       EXPECT_THAT(result.problem.detail, HasSubstr("too long"));
@@ -363,7 +390,7 @@ TEST_F(DialerTls, AChainOfAHundredKilobytesIsNotRead) {
   }
   tideover::test::scripted_upstream server(context);
   auto const result = dial_now(over_tls(server));
-  EXPECT_EQ(result.connection, nullptr);
+  EXPECT_EQ(result.peer, "");
   EXPECT_EQ(result.problem.why, reason::tls);
 }
 
@@ -379,7 +406,7 @@ TEST_F(DialerTls, AHandshakeThatNeverStopsTalkingIsEnded) {
     return false;
   });
   auto const result = dial_now(over_tls(server));
-  EXPECT_EQ(result.connection, nullptr);
+  EXPECT_EQ(result.peer, "");
   EXPECT_EQ(result.problem.why, reason::tls);
   EXPECT_THAT(result.problem.detail, HasSubstr("larger than any honest one"));
 }

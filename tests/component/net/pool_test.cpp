@@ -1,4 +1,5 @@
 #include "tideover/net/connection_pool.hpp"
+#include "tideover/policy/reach.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -79,6 +80,17 @@ TEST(ConnectionPool, UpstreamsDoNotShareConnections) {
   pool.give_back(0, std::move(a.mine), {});
   EXPECT_EQ(pool.take(1), nullptr);
   EXPECT_NE(pool.take(0), nullptr);
+}
+
+TEST(ConnectionPool, GivesNoConnectionToTheOutsideWithoutAPass) {
+  reactor loop;
+  connection_pool pool(1);
+  pool.set_outside(0);
+  ends a(loop);
+  pool.give_back(0, std::move(a.mine), {});
+  EXPECT_EQ(pool.take(0), nullptr);
+  EXPECT_EQ(pool.take(0, policy::reach::of_exchange(policy_kind::local_only, false)), nullptr);
+  EXPECT_NE(pool.take(0, policy::reach::of_exchange(policy_kind::cloud_only, false)), nullptr);
 }
 
 }  // namespace

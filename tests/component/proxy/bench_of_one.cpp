@@ -15,7 +15,7 @@ std::shared_ptr<const policy::local_catalog> one_local_model::current() const {
   policy::local_model model;
   model.name = "llama3.1:8b";
   model.capabilities_known = true;
-  model.completion = model.tools = true;
+  model.completion = model.tools = model.loaded = true;
   catalog->models.push_back(model);
   return catalog;
 }
@@ -63,6 +63,8 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   shared_.local = &local_knowledge_;
   shared_.connections = &connections_;
   shared_.health = &health_;
+  shared_.contingency = &contingency_;
+  shared_.clients = &clients_;
   worker_ = std::make_unique<worker>(shared_, reported_, std::vector<listening_socket>{}, 1);
 
   int ends[2];

@@ -73,6 +73,8 @@ class bench_of_one {
   net::resolver names_;
   std::atomic<std::size_t> connections_{0};
   health_table health_;
+  contingency_view contingency_;
+  client_gate clients_;
   services shared_;
   noted reported_;
   std::unique_ptr<worker> worker_;

@@ -39,6 +39,7 @@ struct Probe : testing::Test {
     health.emplace(*made);
     shared.configuration = made;
     shared.health = &*health;
+    shared.contingency = &contingency;
     shared.names = &names;
     proxy::upstream_route route;
     route.settings = &made->upstreams[0];
@@ -74,6 +75,7 @@ struct Probe : testing::Test {
   net::event_loop loop;
   net::resolver names;
   std::optional<proxy::health_table> health;
+  proxy::contingency_view contingency;
   proxy::services shared;
   std::optional<cloud_probe> probe;
 };
@@ -116,8 +118,8 @@ TEST_F(Probe, IsMadeOfNoCloudThatNoWorkflowMayUse) {
 }
 
 TEST_F(Probe, IsNotMadeInContingencyForAll) {
-  made->contingency.all_by_file = true;
   trip();
+  contingency.show(policy::contingency({.all_by_file = true}));
   auto const now = clock::now();
   probe->tick(now);
   probe->tick(now + 10s);

@@ -51,7 +51,8 @@ export class ScriptedOllama {
   }
 
   get generations() {
-    return this.requests.filter((request) => isGeneration(request.path));
+    // Without a message or a prompt nothing is generated: the model is loaded.
+    return this.requests.filter((request) => isGeneration(request.path) && (request.body === undefined || request.body.messages?.length > 0 || request.body.prompt || request.body.input));
   }
 
   async die() {

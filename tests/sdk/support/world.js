@@ -31,7 +31,7 @@ admin: {address: "127.0.0.1:0"}
 upstreams:
   openai: ${cloudly("openai")}
   anthropic: ${cloudly("anthropic")}
-  ollama: {tier: local, dialect: ollama, url: "${ollama.url}", timeouts: {connect: 5s, first_content: 30s, response: 30s, idle: 30s}}
+  ollama: {tier: local, dialect: ollama, url: "${ollama.url}", timeouts: {connect: 5s, first_content: 30s, response: 30s, idle: 30s}, queue: {limit: 200}}
 models:
   - {cloud: "o3*", local: "${thinkingModel}"}
   - {cloud: "*", local: "${localModel}", prefill: "${prefill}"}

@@ -84,19 +84,33 @@ TEST(RenderOllama, WindowKeepAliveAndTruncationAreSaid) {
   };
   auto const plain = body({.model = "local"});
   EXPECT_EQ(plain.at("truncate"), false);
-  EXPECT_EQ(plain.at("shift"), false);
+  EXPECT_FALSE(plain.contains("shift")) << "a model loaded without it would be loaded again";
   EXPECT_EQ(plain.at("think"), false) << "said even where nothing is known of the model";
   EXPECT_EQ(plain.at("stream"), false) << "a stream is what Ollama gives unasked";
   EXPECT_FALSE(plain.contains("options"));
   EXPECT_FALSE(plain.contains("keep_alive"));
 
-  auto const full = body({.model = "local", .num_ctx = 8192, .keep_alive = "10m", .truncate = true, .shift = {}});
+  auto const full = body({.model = "local", .num_ctx = 8192, .keep_alive = "10m", .truncate = true, .shift = false});
   EXPECT_EQ(full.at("options"), (nlohmann::json{{"num_ctx", 8192}}));
   EXPECT_EQ(full.at("keep_alive"), "10m");
   EXPECT_EQ(full.at("truncate"), true);
-  EXPECT_FALSE(full.contains("shift"));
+  EXPECT_EQ(full.at("shift"), false);
   EXPECT_EQ(body({.model = "local", .keep_alive = "-1"}).at("keep_alive"), -1) << "seconds are a number";
   EXPECT_FALSE(body({.model = "local", .can = text_only}).contains("think"));
+}
+
+TEST(RenderOllama, AnAnswerEndsWithTheWindow) {
+  auto const limit = [](const std::string& asked_for, std::optional<std::uint64_t> room) {
+    auto const result = translate(endpoint::chat_completions, with_model(asked(hi, asked_for)),
+                                  {.model = "local", .room_for_answer = room});
+    auto const body = nlohmann::json::parse(result.body.value().body);
+    return body.contains("options") ? body["options"].value("num_predict", -1) : -1;
+  };
+  EXPECT_EQ(limit("", {}), -1);
+  EXPECT_EQ(limit("", 3000), 3000);
+  EXPECT_EQ(limit(R"("max_tokens":5000)", 3000), 3000);
+  EXPECT_EQ(limit(R"("max_tokens":100)", 3000), 100);
+  EXPECT_EQ(limit(R"("max_tokens":100)", 0), 1) << "never none at all, which would mean no limit";
 }
 
 TEST(RenderOllama, OnlyTheModelsThatGradeTheirThinkingAreToldHowMuch) {

@@ -34,7 +34,7 @@ inline nlohmann::json essence(const std::string& body) {
   auto document = nlohmann::json::parse(body);
   EXPECT_EQ(document.value("model", ""), "local");
   document.erase("model");
-  for (const char* key : {"stream", "think", "truncate", "shift"})
+  for (const char* key : {"stream", "think", "truncate"})
     if (document.contains(key) && document[key] == false) document.erase(key);
   return document;
 }

@@ -77,6 +77,13 @@ TEST(Splice, GoesOnInTheSameStreamOnEveryRoute) {
   }
 }
 
+TEST(Splice, GivesTheLocalModelTheTextWithoutTheWhiteSpaceAtItsEnd) {
+  for (const auto what : all_routes) {
+    EXPECT_EQ(splice_with(what, {" Hello,", "\tworld. \r\n\t"}, {}).prefill, " Hello,\tworld.");
+    EXPECT_EQ(splice_with(what, {" \n"}, {}).prefill, "");
+  }
+}
+
 TEST(Splice, SaysThatTheLocalModelHitItsLimit) {
   for (const auto& [what, word] : {std::pair{endpoint::chat_completions, "length"},
                                    {endpoint::completions, "length"},

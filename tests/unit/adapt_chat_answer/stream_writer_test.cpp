@@ -186,6 +186,17 @@ TEST(StreamWriter, PutsCallsWhosePiecesAreMixedOneAfterAnother) {
   }
 }
 
+TEST(StreamWriter, DoesNotHoldBackWhatFollowsACallThatCameWhole) {
+  for (const auto what : tool_routes) {
+    const auto writer = make_stream_writer(what, options());
+    std::string out;
+    writer->write(tool_call{0, "", "f", "{}", true}, out);
+    const auto size = out.size();
+    writer->write(text_delta{"beside it"}, out);
+    EXPECT_NE(out.find("beside it", size), std::string::npos) << token(what);
+  }
+}
+
 TEST(StreamWriter, ShowsReasoningOnlyIfTheCallerAskedForIt) {
   const std::vector<event> events{reasoning_delta{"hm, "}, reasoning_delta{"so"}, text_delta{"Hi"}, finish{}};
   auto asked = options();

@@ -62,12 +62,27 @@ const bad_file bad_files[] = {
      "upstreams.o.breaker.open_for", "longer than open_for_max (1m)"},
 
     // keys of the contract that this version does not have
-    {"clients: {required: true}\n", "1:1", "clients", "part of the configuration but not supported by this version"},
+    {"clients: {required: true}\n", "1:21", "clients.required", "there are no keys"},
+    {"clients: {keys: [{name: a}]}\n", "1:18", "clients.keys[0].sha256", "is missing"},
+    {"clients: {keys: [{name: a, sha256: tide-abc}]}\n", "1:36", "clients.keys[0].sha256", "is no SHA-256"},
+    {"clients: {keys: [{name: \"a/b\", sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n",
+     "1:25", "clients.keys[0].name", "is no name for a key"},
+    {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, workflow: "
+     "lgal}]}\n",
+     "1:112", "clients.keys[0].workflow", "there is no workflow `lgal`"},
+    {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}, {name: b, "
+     "sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n",
+     "1:121", "clients.keys[1].sha256", "an earlier key already"},
+    {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}, {name: a, "
+     "sha256: 8f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n",
+     "1:110", "clients.keys[1].name", "the name of an earlier key"},
+    {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, "
+     "requests_per_minute: 0}]}\n",
+     "1:123", "clients.keys[0].requests_per_minute", "out of range"},
     {"cors: {origins: []}\n", "1:1", "cors", "not supported by this version"},
     {"alerts: []\n", "1:1", "alerts", "not supported by this version"},
     {"drill: {remind_after: 90d}\n", "1:1", "drill", "not supported by this version"},
-    {"admin: {socket: /run/x.sock}\n", "1:9", "admin.socket", "not supported by this version"},
-    {"admin: {token: {env: KEY}}\n", "1:9", "admin.token", "not supported by this version"},
+    {"admin: {token: t0ken}\n", "1:16", "admin.token", "secrets do not stand in this file"},
     {"upstreams: {o: {tier: cloud, dialect: openai, urls: [https://a, https://b]}}\n", "1:47", "upstreams.o.urls",
      "a cloud has one URL"},
     {"upstreams: {o: {tier: local, urls: [http://a, http://a:80]}}\n", "1:47", "upstreams.o.urls[1]", "listed twice"},

@@ -99,6 +99,10 @@ constexpr std::string_view parameters_open = "workflows: {w: {parameters: {";
 constexpr std::string_view breaker_open =
     "upstreams: {openai: {tier: cloud, dialect: openai, url: https://h, breaker: {";
 
+constexpr std::string_view key_open =
+    "clients: {keys: [{name: crm, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+constexpr std::string_view key_close = ", sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}";
+
 const key_example key_examples[] = {
     {"listen[].address", "listen: [{address: ", "\"[::1]:0\"", "localhost", "}]"},
     {"listen[].tls.certificate", "listen: [{address: 127.0.0.1:0, tls: {key: /k.pem, certificate: ", "/c.pem", "/none",
@@ -108,10 +112,19 @@ const key_example key_examples[] = {
     {"listen[].allow_unauthenticated", "listen: [{address: 0.0.0.0:0, allow_unauthenticated: ", "true", "false", "}]"},
     {"admin.address", "admin: {address: ", "127.0.0.1:0", "127.0.0.1", "}"},
     {"admin.allow_unauthenticated", "admin: {address: 0.0.0.0:0, allow_unauthenticated: ", "true", "false", "}"},
+    {"admin.socket", "admin: {socket: ", "run/x.sock", "/run/", "}"},
+    {"admin.token", "admin: {token: ", "{env: KEY}", "k-123", "}"},
+    {"clients.required", key_open, "}], required: false", "}], required: no", "}"},
+    {"clients.keys[].name", "clients: {keys: [{name: ", "crm", "\"a b\"", key_close},
+    {"clients.keys[].sha256", "clients: {keys: [{name: crm, sha256: ",
+     "9F86D081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "9f86d081", "}]}"},
+    {"clients.keys[].workflow", key_open, ", workflow: default}", ", workflow: legal}", "]}"},
+    {"clients.keys[].requests_per_minute", key_open, ", requests_per_minute: 1}", ", requests_per_minute: 0}", "]}"},
     {"upstreams.*.tier", "upstreams: {openai: {url: https://h, tier: ", "cloud", "none", "}}"},
     {"upstreams.*.dialect", "upstreams: {x: {url: https://h, tier: cloud, dialect: ", "anthropic", "gemini", "}}"},
     {"upstreams.*.url", "upstreams: {ollama: {tier: local, url: ", "http://10.0.0.1:11434", "10.0.0.1:11434", "}}"},
-    {"upstreams.*.urls[]", "upstreams: {ollama: {tier: local, urls: [", "http://a, http://b", "http://a, http://a", "]}}"},
+    {"upstreams.*.urls[]", "upstreams: {ollama: {tier: local, urls: [", "http://a, http://b", "http://a, http://a",
+     "]}}"},
     {"upstreams.*.credential", local_open, "credential: {env: KEY}", "credential: k-123", "}}"},
     {"upstreams.*.allow_public", "upstreams: {ollama: {tier: local, url: http://8.8.8.8, allow_public: ", "true",
      "false", "}}"},

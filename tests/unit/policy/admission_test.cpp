@@ -168,6 +168,16 @@ TEST(Admission, WhoCannotStartInTimeIsToldAtOnce) {
   EXPECT_GE(d.refused(hurried)->retry_after, 20s);
 }
 
+/// Found by the simulation, seed 3138944036601690037: a request whose time is over joined the queue all the same and
+/// sat in it until time passed.
+TEST(Admission, WhoseTimeIsOverDoesNotJoinTheQueue) {
+  door d({.concurrency = 1});
+  d.enter();
+  auto const late = d.enter(2, priority::normal, d.now);
+  ASSERT_TRUE(d.refused(late));
+  EXPECT_EQ(d.refused(late)->why, no_place::too_long);
+}
+
 TEST(Admission, WithoutHistoryNobodyIsSentAwayOnAGuess) {
   door d({.concurrency = 1});
   d.enter();

@@ -226,6 +226,7 @@ struct Candidates : RouteTable {
     r.what = what;
     r.cloud_dialect = cloud;
     r.workflow = &configuration.workflows.at(std::string(token(policy)));
+    r.policy = r.workflow->policy;
     auto const list = candidates_for(r, configuration, model);
     return {list.index, list.index + list.size};
   }
@@ -264,6 +265,30 @@ TEST_F(Candidates, LocalOnlyNeverListsACloudUpstreamNorCloudOnlyALocalOne) {
       for (auto const i : of(what, policy_kind::cloud_only, "nomic-embed-text", speaks))
         EXPECT_EQ(configuration.upstreams[i].tier, tier::cloud) << token(what);
     }
+}
+
+TEST_F(Candidates, OfABoundKeyStayWithItsWorkflowUnderTheStrictestPolicyThatWasNamed) {
+  struct row {
+    const char *bound, *path, *field, *workflow;
+    policy_kind policy;
+  };
+  for (auto const& r : std::vector<row>{
+           {"local_only", "/w/cloud_only/v1/models", "", "local_only", policy_kind::local_only},
+           {"local_only", "/v1/models", "default", "local_only", policy_kind::local_only},
+           {"cloud_only", "/v1/models", "", "cloud_only", policy_kind::cloud_only},
+           {"cloud_only", "/w/local_only/v1/models", "", "cloud_only", policy_kind::local_only},
+           {"cloud_only", "/w/cloud_first/v1/models", "local_first", "cloud_only", policy_kind::local_first},
+           {"", "/w/cloud_first/v1/models", "local_only", "local_only", policy_kind::local_only},
+       }) {
+    field_list sent;
+    if (*r.field != '\0') sent.push_back({"X-Tideover-Workflow", r.field});
+    auto const head = request("GET", r.path, sent);
+    auto const found = find_route(head, configuration, r.bound);
+    ASSERT_NE(found.workflow, nullptr) << r.path;
+    EXPECT_EQ(found.workflow->name, r.workflow) << r.path;
+    EXPECT_EQ(found.policy, r.policy) << r.path;
+  }
+  EXPECT_EQ(find_route(request("GET", "/w/nope/v1/models"), configuration, "local_only").refuse_status, 400);
 }
 
 TEST_F(Candidates, SomeEndpointsExistOnOneSideOnly) {

@@ -167,9 +167,12 @@ struct render_options {
   bool insist_on_call = false;
   /// Ollama: false lets it refuse a prompt that does not fit, where it would drop old messages in silence (OL §10).
   bool truncate = false;
-  /// Ollama: false ends an answer at the window's end, where it would forget the beginning. A loaded model is loaded
-  /// again when this differs (OL §11), so whoever preloads must say the same. Absent: the model's own default.
-  std::optional<bool> shift = false;
+  /// Tokens that the window has left for the answer, which then ends there (`length`). Otherwise Ollama would go on and
+  /// forget the beginning of the prompt (OL §10).
+  std::optional<std::uint64_t> room_for_answer{};
+  /// Ollama: false forbids that forgetting in so many words. Absent by default: a loaded model is loaded again when
+  /// this differs (OL §11), so that other programs at the same server and Tideover would take turns in loading it.
+  std::optional<bool> shift{};
 };
 
 struct rendered {

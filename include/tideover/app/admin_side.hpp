@@ -1,0 +1,57 @@
+// The admin side of the daemon: API, event feed, both doors, put together over what the daemon tells of itself.
+// Not the daemon's state: that is asked for, each time somebody wants to know. Control thread only.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tideover/ops/admin_server.hpp"
+#include "tideover/ops/contingency_control.hpp"
+#include "tideover/ops/status.hpp"
+
+namespace tideover::app {
+
+struct admin_sources {
+  std::function<ops::status_facts()> facts;
+  std::function<std::string()> metrics;
+  std::function<config::snapshot_ptr()> configuration;
+};
+
+class admin_side {
+ public:
+  admin_side(boost::asio::io_context& control, adapt::host_rules hosts, ops::contingency_control& decisions,
+             admin_sources sources);
+  ~admin_side();
+  admin_side(const admin_side&) = delete;
+  admin_side& operator=(const admin_side&) = delete;
+
+  /// Binds both doors. The socket that is configured must be possible; of the usual ones the first that is, if any.
+  /// Throws std::runtime_error with a sentence.
+  void open(const config::admin& settings, const std::vector<std::string>& usual_sockets);
+
+  const std::string& address() const { return address_; }
+  const std::string& socket() const { return socket_; }  // empty: none
+  ops::admin_api& api() { return api_; }
+
+  void tick(time_point now);
+  /// Event streams end; the doors stay open for whoever watches the drain.
+  void draining();
+  void stop();
+
+ private:
+  void serve_reads();
+  nlohmann::ordered_json status();
+
+  admin_sources sources_;
+  ops::admin_api api_;
+  ops::event_feed feed_;
+  ops::wall_clock calendar_;
+  ops::admin_server server_;
+  std::string address_;
+  std::string socket_;
+  time_point next_update_{};
+};
+
+}  // namespace tideover::app

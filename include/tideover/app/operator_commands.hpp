@@ -1,0 +1,27 @@
+// The commands that talk to a running daemon, and `key new`: what they ask, how they show it, with which exit code.
+// Not parsing (command_line) and not HTTP (admin_client).
+#pragma once
+
+#include <iosfwd>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tideover/app/command_line.hpp"
+
+namespace tideover::app {
+
+/// --socket, else the configuration's, else where it usually is.
+std::string admin_socket_for(const daemon_door& door, const config::surroundings& world);
+
+int run_contingency(const contingency_command& command, const config::surroundings& world, std::ostream& out,
+                    std::ostream& err);
+int run_status(const status_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
+int run_key(const key_command& command, std::ostream& out, std::ostream& err);
+
+/// For people; pure. What the daemon tells may hold any text, so control characters never reach the terminal.
+std::string contingency_text(const nlohmann::json& told);
+std::string status_text(const nlohmann::json& told);
+/// 0 ok, 10 degraded, 11 contingency (contract §10).
+int status_exit_code(const nlohmann::json& told);
+
+}  // namespace tideover::app

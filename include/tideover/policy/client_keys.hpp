@@ -1,0 +1,30 @@
+// Does a caller present one of the house's own keys (`clients`), and which? From header fields to a verdict.
+// Not for clouds' keys: whether those are good is the cloud's affair. Pure; rates and guesses are proxy/client_gate's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "tideover/config/snapshot.hpp"
+#include "tideover/core/http_message.hpp"
+
+namespace tideover::policy {
+
+enum class key_verdict : std::uint8_t {
+  not_asked,  // no key of the house was presented, and none is needed
+  known,      // one of the house's
+  missing,    // one is needed and none was presented
+  wrong,      // one is needed, and what was presented is none, or is more than one
+};
+
+struct presented_key {
+  key_verdict verdict = key_verdict::not_asked;
+  const config::client_key* key = nullptr;  // for `known`
+};
+
+/// Keys stand in Authorization (Bearer), x-api-key or api-key, as the vendors' SDKs send them. Several are fine where
+/// they are the same: two different ones would let two readers of the request see two different callers.
+/// Every key of the configuration is compared, so that time does not tell how near a guess was.
+presented_key find_client(const header_fields& fields, const config::clients& clients);
+
+}  // namespace tideover::policy

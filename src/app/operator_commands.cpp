@@ -1,0 +1,230 @@
+#include "tideover/app/operator_commands.hpp"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ostream>
+#include <thread>
+
+#include "tideover/app/admin_client.hpp"
+#include "tideover/config/places.hpp"
+#include "tideover/config/values.hpp"
+#include "tideover/core/sha256.hpp"
+
+namespace tideover::app {
+
+namespace {
+
+using nlohmann::json;
+constexpr auto between_looks = std::chrono::seconds(1);
+
+std::string text_of(const json& from, const char* name) {
+  auto const it = from.is_object() ? from.find(name) : from.end();
+  if (!from.is_object() || it == from.end()) return {};
+  if (it->is_string()) return config::printable(it->get<std::string>());
+  return it->is_null() ? std::string() : config::printable(it->dump());
+}
+
+const json& member(const json& from, const char* name) {
+  static const json nothing;
+  auto const it = from.is_object() ? from.find(name) : from.end();
+  return !from.is_object() || it == from.end() ? nothing : *it;
+}
+
+/// The answer as JSON; null after saying what is wrong.
+json told_by(const admin_answer& answer, std::ostream& err) {
+  if (answer.status == 0) {
+    err << "tideover: " << answer.problem << '\n';
+    return nullptr;
+  }
+  auto told = json::parse(answer.body, nullptr, false);
+  if (answer.status / 100 == 2 && told.is_object()) return told;
+  auto const message = text_of(member(told, "error"), "message");
+  err << "tideover: "
+      << (message.empty() ? "the daemon answered with status " + std::to_string(answer.status) : message) << '\n';
+  return nullptr;
+}
+
+std::string padded(std::string text) {
+  text.resize(std::max<std::size_t>(text.size() + 2, 13), ' ');
+  return text;
+}
+
+std::string until_text(const json& from) {
+  auto const until = text_of(from, "until");
+  return until.empty() ? "" : " until " + until;
+}
+
+std::string dump(const json& told) { return told.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+std::string base64url(const unsigned char* bytes, std::size_t size) {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  unsigned held = 0, bits = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    held = held << 8 | bytes[i];
+    for (bits += 8; bits >= 6; bits -= 6) text += letters[held >> (bits - 6) & 63];
+  }
+  if (bits != 0) text += letters[held << (6 - bits) & 63];
+  return text;
+}
+
+}  // namespace
+
+std::string admin_socket_for(const daemon_door& door, const config::surroundings& world) {
+  if (door.socket) return *door.socket;
+  config::overrides flags;
+  flags.config_file = door.config_file;
+  // A file that this user may not read in full (secrets) is no reason not to try where the socket usually is.
+  auto const loaded = config::load(flags, world);
+  if (loaded.ok() && !loaded.snapshot->admin.socket_path.empty()) return loaded.snapshot->admin.socket_path;
+  auto const usual = config::usual_admin_sockets(world);
+  for (const auto& path : usual)
+    if (world.exists(path)) return path;
+  return usual.front();
+}
+
+std::string contingency_text(const json& told) {
+  bool const on = member(told, "active") == true;
+  std::string text = on ? "contingency is ON for " : "contingency is off\n";
+  if (on) {
+    std::string names;
+    if (member(told, "all") == true) names = "everything";
+    if (names.empty())
+      for (const auto& name : member(told, "workflows"))
+        names += (names.empty() ? "" : ", ") + config::printable(name.is_string() ? name.get<std::string>() : "");
+    text += names + ": no cloud is asked\n";
+  }
+  for (const auto& source : member(told, "sources")) {
+    text += "  " + text_of(source, "workflow") + ": by ";
+    if (auto const how = text_of(source, "how_to_lift"); !how.empty()) {
+      text += text_of(source, "source") + "; to lift it, " + how + "\n";
+    } else {
+      text += text_of(source, "who") + " since " + text_of(source, "since") + until_text(source) + ": " +
+              text_of(source, "reason") + "\n";
+    }
+  }
+  if (member(told, "persisted") == false)
+    text += "  This would not survive a restart: " + text_of(told, "problem") + "\n";
+  return text;
+}
+
+std::string status_text(const json& told) {
+  std::string text = padded("Tideover") + text_of(told, "version") + ", " + text_of(told, "state") + " since " +
+                     text_of(member(told, "process"), "started") + ", pid " + text_of(member(told, "process"), "pid") +
+                     "\n";
+  text += padded("health") + text_of(told, "health") + "\n";
+  text += padded("config") + text_of(member(told, "config"), "source") + "\n";
+  if (const auto& reload = member(member(told, "config"), "last_reload"); reload.is_object())
+    text += padded("") + (reload.value("ok", false) ? "reloaded " : "RELOAD FAILED ") + text_of(reload, "at") +
+            (reload.contains("problem") ? ": " + text_of(reload, "problem") : "") + "\n";
+  for (const auto& address : member(member(told, "listeners"), "proxy"))
+    text += padded("proxy") + (address.is_string() ? config::printable(address.get<std::string>()) : "") + "\n";
+  for (const auto& u : member(told, "upstreams")) {
+    text += padded(text_of(u, "tier")) + text_of(u, "title") + "  " + text_of(u, "url") + "  ";
+    text += member(u, "up") == true ? "up" : "DOWN";
+    if (auto const problem = text_of(u, "problem"); !problem.empty()) text += " (" + problem + ")";
+    const auto& breaker = member(u, "breaker");
+    if (breaker.is_object() && text_of(breaker, "state") != "closed")
+      text += "  breaker " + text_of(breaker, "state") + " (" + text_of(breaker, "reason") + ")" + until_text(breaker);
+    text += "\n";
+    for (const auto& m : member(u, "models_refused"))
+      text += padded("") + text_of(m, "model") + ": " + text_of(m, "state") + " (" + text_of(m, "reason") + ")" +
+              until_text(m) + "\n";
+  }
+  const auto& models = member(member(told, "local"), "models");
+  text += padded("models") + std::to_string(models.size()) + " installed locally\n";
+  text += contingency_text(member(told, "contingency"));
+  if (member(member(told, "journal"), "writable") == false)
+    text += padded("journal") + "NOT WRITTEN: " + text_of(member(told, "journal"), "problem") + "\n";
+  return text;
+}
+
+int status_exit_code(const json& told) {
+  auto const health = text_of(told, "health");
+  return health == "ok"            ? exit_ok
+         : health == "degraded"    ? exit_degraded
+         : health == "contingency" ? exit_contingency
+                                   : exit_failure;
+}
+
+int run_contingency(const contingency_command& command, const config::surroundings& world, std::ostream& out,
+                    std::ostream& err) {
+  using action = contingency_command::action;
+  auto const socket = admin_socket_for(command.door, world);
+  json order = json::object();
+  if (!command.workflows.empty()) order["workflows"] = command.workflows;
+  if (command.reason) order["reason"] = *command.reason;
+  if (command.lasts) order["for"] = *command.lasts;
+  admin_answer answer;
+  switch (command.what) {
+    case action::show: answer = ask_daemon(socket, "GET", "/api/contingency"); break;
+    case action::on:
+    case action::off: {
+      auto const body = order.dump(-1, ' ', false, json::error_handler_t::replace);
+      answer = ask_daemon(socket, command.what == action::on ? "PUT" : "DELETE", "/api/contingency", body);
+      break;
+    }
+  }
+  auto const told = told_by(answer, err);
+  if (!told.is_object()) return exit_failure;
+  if (command.json) {
+    out << dump(told);
+    return exit_ok;
+  }
+  if (command.what == action::off) {
+    std::string names;
+    for (const auto& name : member(told, "lifted"))
+      names += (names.empty() ? "" : ", ") + config::printable(name.is_string() ? name.get<std::string>() : "");
+    out << (names.empty() ? "there was nothing to lift" : "lifted for " + names) << '\n';
+  }
+  out << contingency_text(told);
+  return exit_ok;
+}
+
+int run_status(const status_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err) {
+  auto const socket = admin_socket_for(command.door, world);
+  bool const terminal = ::isatty(STDOUT_FILENO) == 1;
+  for (std::string before;;) {
+    auto told = told_by(ask_daemon(socket, "GET", "/api/status"), err);
+    if (!told.is_object()) return exit_failure;
+    if (!command.watch) {
+      out << (command.json ? dump(told) : status_text(told));
+      return status_exit_code(told);
+    }
+    if (command.json) told.erase("counters");  // they change all the time
+    auto const text =
+        command.json ? told.dump(-1, ' ', false, json::error_handler_t::replace) + "\n" : status_text(told);
+    if (text != before) {
+      if (!command.json) out << (terminal ? "\x1b[H\x1b[2J" : before.empty() ? "" : "\n");
+      out << text << std::flush;
+      if (!out) return exit_failure;  // nobody reads any more
+    }
+    before = text;
+    std::this_thread::sleep_for(between_looks);
+  }
+}
+
+int run_key(const key_command& command, std::ostream& out, std::ostream& err) {
+  unsigned char random[32];
+  if (::getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
+    err << "tideover: the system gives no random bytes\n";
+    return exit_failure;
+  }
+  auto const key = "tide-" + base64url(random, sizeof random);
+  auto const digest = to_hex(sha256(key));
+  std::string line = "- {name: " + command.name + ", sha256: \"" + digest + "\"";
+  if (command.workflow) line += ", workflow: " + *command.workflow;
+  line += "}";
+  if (command.json) {
+    out << dump({{"name", command.name}, {"key", key}, {"sha256", digest}, {"yaml", line}});
+    return exit_ok;
+  }
+  out << key << '\n';
+  err << "This key is shown once and kept nowhere: give it to " << command.name
+      << " as its API key. Put this under clients.keys:\n    " << line << '\n';
+  return exit_ok;
+}
+
+}  // namespace tideover::app

@@ -1,0 +1,150 @@
+// What a local server that was asked in its own words answers: translated, judged, and what it tells of the server.
+#include <algorithm>
+#include <chrono>
+
+#include "tideover/adapt/answer_judge.hpp"
+#include "tideover/adapt/chat/local_mark.hpp"
+#include "tideover/adapt/chat/request.hpp"
+#include "tideover/adapt/embeddings.hpp"
+#include "tideover/proxy/exchange.hpp"
+
+namespace tideover::proxy {
+
+/// What ids of a local answer are made from: the mark by which it is known later, and what is random in the request's
+/// id.
+std::string exchange::local_unique() const {
+  constexpr std::size_t longest = 24;
+  std::string unique(adapt::chat::local_mark);
+  auto const& id = record_.request_id;
+  return unique + id.substr(id.size() - std::min(id.size(), longest - unique.size()));
+}
+
+/// The whole answer of a local server; an error status is told in the caller's dialect.
+net::task<attempt_end> exchange::read_local(leg& l) {
+  l.form = answer_form::whole;
+  auto const step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
+  if (step == attempt_end::failed) {
+    l.problem = l.call.problem();
+    name_timer(l, l.limits.first_content_timer);
+  }
+  if (step == attempt_end::done && l.call.head().status / 100 != 2) co_return judge_local_error(l);
+  co_return step;
+}
+
+net::task<attempt_end> exchange::judge_vectors(leg& l) {
+  auto const step = co_await read_local(l);
+  if (step != attempt_end::done) co_return step;
+  auto list = adapt::write_embeddings(body_, l.call.body(), local_model_);
+  l.call.settle();
+  if (!list) co_return failed(l, reason::malformed, phase::read_body, "not the vectors that were asked for");
+  l.whole_text = std::move(*list);
+  co_return attempt_end::done;
+}
+
+/// The answer of a local server that was asked in its own words, up to the commit.
+net::task<attempt_end> exchange::judge_local(leg& l) {
+  if (route_.what == endpoint::embeddings) {
+    auto const step = co_await judge_vectors(l);
+    co_return step;
+  }
+  namespace answer = adapt::chat::answer;
+  auto const from = upstream_settings(l.upstream).dialect;
+  auto const unique = local_unique();
+  auto const signature = adapt::chat::make_signature(unique);
+  answer::writer_options options;
+  options.unique = unique;
+  options.created =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  options.model = local_model_;
+  options.include_usage = asked_for_->include_usage;
+  options.show_reasoning = asks(asked_for_->think);
+  options.must_call = replay_.must_call;
+  options.prompt_tokens = local_need_.window.prompt_tokens;
+  options.signature = signature;
+  options.encrypted_content = signature;
+  options.request_id = record_.request_id;
+  std::string const echo = route_.what == endpoint::responses ? answer::response_echo(body_) : std::string();
+  options.echo = echo;
+
+  if (l.call.head().status / 100 == 2 && facts_.stream) {
+    l.form = answer_form::stream;
+    l.into = splice_used_ ? std::make_unique<translation>(from, *splice_)
+                          : std::make_unique<translation>(from, route_.what, options);
+    auto const step = co_await hold_stream(l);
+    co_return step;
+  }
+
+  auto const step = co_await read_local(l);
+  if (step != attempt_end::done) co_return step;
+
+  auto const whole = answer::gather(answer::read_whole(from, l.call.body()));
+  l.call.settle();
+  if (whole.took) note_local_timing(*whole.took);
+  if (whole.used) note_prompt_tokens(whole.used->prompt);
+  if (whole.failed) {
+    auto const why = whole.failed->type == "malformed" ? reason::malformed : reason::error_in_200;
+    co_return failed(l, why, phase::read_body, whole.failed->type);
+  }
+  if (replay_.must_call && whole.calls.empty()) co_return tool_call_missing(l);
+  l.whole_text = answer::write_whole(route_.what, whole, options);
+  auto const verdict = adapt::judge_answer(route_.what, dialect::openai, "application/json", l.whole_text);
+  if (verdict.failure) co_return failed(l, *verdict.failure, phase::read_body, verdict.detail);
+  co_return attempt_end::done;
+}
+
+/// Tool choice is emulated (contract §7): a model that did not call is told once more, in plainer words.
+attempt_end exchange::tool_call_missing(leg& l) {
+  failed(l, reason::empty, phase::read_body, "the local model did not call the tool that it had to");
+  local_error_ = adapt::own_error{503, "tool_choice_unmet",
+                                  "The local model did not call the tool that tool_choice demands.", "tool_choice"};
+  return attempt_end::failed;
+}
+
+/// An error status of the local server, in its own shape: told in the caller's dialect where it is about the request.
+attempt_end exchange::judge_local_error(leg& l) {
+  auto const status = l.call.head().status;
+  auto const said = adapt::read_error_body(l.call.body());
+  l.call.settle();
+  auto const mentions = [&](std::string_view words) { return said.message.find(words) != std::string::npos; };
+  std::string const title = upstream_settings(l.upstream).title;
+  auto why = status == 429 ? reason::rate_limited : reason::server_error;
+  failed(l, why, phase::read_body, "status " + std::to_string(status));
+  if (status == 404) {
+    local_error_ =
+        adapt::own_error{503,
+                         "local_model_missing",
+                         "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
+                         {}};
+  } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
+    local_error_ = adapt::own_error{
+        400, "context_length_exceeded", "The prompt is too long for the local model " + local_model_ + ".", {}};
+  } else if (status == 400 || status == 413 || status == 422) {
+    local_error_ =
+        adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
+  } else if (status == 503 && mentions("server busy")) {
+    local_error_ = adapt::own_error{503, "local_queue_full", title + " has too many requests waiting.", {}};
+  }
+  return attempt_end::failed;
+}
+
+/// How fast the server was, for its readiness.
+void exchange::note_local_timing(const adapt::chat::answer::timings& took) {
+  policy::inference_timing timing;
+  timing.tokens = took.eval_count;
+  timing.generating = std::chrono::nanoseconds(took.eval_duration);
+  timing.loading = std::chrono::nanoseconds(took.load_duration);
+  home_.shared().local->note_timing(local_model_, timing);
+}
+
+/// No silent truncation (contract §7): a server that read far less than it was sent is told of, although it was asked
+/// to refuse what does not fit. Estimates are up to three times too high, for some scripts and models.
+void exchange::note_prompt_tokens(std::uint64_t read) {
+  constexpr std::uint64_t too_few_to_tell = 1000;
+  auto const sent = local_need_.window.prompt_tokens;
+  if (read == 0 || sent < too_few_to_tell || read * 3 >= sent) return;
+  if (!record_.adapted.empty()) record_.adapted += "; ";
+  record_.adapted += "the local server read only " + std::to_string(read) + " of about " + std::to_string(sent) +
+                     " tokens of the prompt: it may have cut it";
+}
+
+}  // namespace tideover::proxy

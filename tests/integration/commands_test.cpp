@@ -1,0 +1,96 @@
+// The commands that talk to a running daemon: what they print, where, and with which exit code.
+#include <fstream>
+
+#include "integration/world.hpp"
+#include "support/run_program.hpp"
+
+namespace tideover::test {
+namespace {
+
+std::string socket_of(world& w) { return w.daemon().folder().file("admin.sock"); }
+
+TEST(ContingencyCommand, SwitchesOnShowsAndLifts) {
+  world w;
+  w.start();
+  auto const on = run_tideover({"contingency", "on", "--workflow", "default", "--for", "2h", "--reason",
+                                "outage at the provider", "--socket", socket_of(w)});
+  EXPECT_EQ(on.exit_code, 0) << on.err;
+  EXPECT_NE(on.out.find("contingency is ON for default"), std::string::npos) << on.out;
+  EXPECT_NE(on.out.find("outage at the provider"), std::string::npos);
+  EXPECT_EQ(on.err, "");
+  expect_local(w.chat(), "contingency");
+
+  auto const shown = run_tideover({"contingency", "status", "--json", "--socket", socket_of(w)});
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_EQ(nlohmann::json::parse(shown.out)["sources"][0]["workflow"], "default");
+  EXPECT_EQ(run_tideover({"status", "--socket", socket_of(w)}).exit_code, 11);
+
+  auto const off = run_tideover({"contingency", "off", "--socket", socket_of(w)});
+  EXPECT_EQ(off.exit_code, 0);
+  EXPECT_NE(off.out.find("lifted for default\ncontingency is off"), std::string::npos) << off.out;
+  expect_cloud(w.chat());
+}
+
+TEST(ContingencyCommand, NamesWhatTheEnvironmentImposes) {
+  world w;
+  world_options options;
+  options.environment = {{"TIDEOVER_CONTINGENCY", "all"}};
+  w.start(options);
+  auto const off = run_tideover({"contingency", "off", "--socket", socket_of(w)});
+  EXPECT_EQ(off.exit_code, 0);
+  EXPECT_NE(off.out.find("unset TIDEOVER_CONTINGENCY"), std::string::npos) << off.out;
+}
+
+TEST(ContingencyCommand, AboutAnUnknownWorkflowSaysWhichExist) {
+  world w;
+  w.start();
+  auto const wrong =
+      run_tideover({"contingency", "on", "--workflow", "lgal", "--reason", "x", "--socket", socket_of(w)});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_NE(wrong.err.find("did you mean `legal`"), std::string::npos) << wrong.err;
+  EXPECT_EQ(wrong.out, "");
+}
+
+TEST(StatusCommand, ExitsWithZeroTenOrOne) {
+  world w;
+  world_options options;
+  options.breaker = "{failures_to_open: 1}";
+  w.start(options);
+  expect_cloud(w.chat());
+  auto const fine = run_tideover({"status", "--socket", socket_of(w)});
+  EXPECT_EQ(fine.exit_code, 0) << fine.out << fine.err;
+  EXPECT_NE(fine.out.find("contingency is off"), std::string::npos);
+  w.openai.stop();
+  expect_local(w.chat(), "connect");
+  auto const degraded = run_tideover({"status", "--socket", socket_of(w)});
+  EXPECT_EQ(degraded.exit_code, 10);
+  EXPECT_NE(degraded.out.find("breaker open (connect) until "), std::string::npos) << degraded.out;
+  auto const json = run_tideover({"status", "--json", "--socket", socket_of(w)});
+  EXPECT_EQ(json.exit_code, 10);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["health"], "degraded");
+  w.daemon().stop();
+  auto const gone = run_tideover({"status", "--socket", socket_of(w)});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_NE(gone.err.find("Tideover does not run"), std::string::npos) << gone.err;
+  EXPECT_EQ(gone.out, "");
+}
+
+TEST(StatusCommand, TakesTheSocketFromTheConfiguration) {
+  world w;
+  temporary_folder const folder;
+  w.start();
+  auto const file = folder.write("t.yaml", "admin: {socket: \"" + socket_of(w) + "\"}\n");
+  EXPECT_EQ(run_tideover({"status", "--config", file}).exit_code, 0);
+}
+
+TEST(KeyCommand, PrintsAKeyOnceAndItsHash) {
+  auto const made = run_tideover({"key", "new", "crm", "--workflow", "sales"});
+  EXPECT_EQ(made.exit_code, 0);
+  EXPECT_EQ(made.out.size(), 5U + 43U + 1U) << made.out;
+  EXPECT_EQ(made.err.find(made.out.substr(0, 48)), std::string::npos);
+  EXPECT_NE(made.err.find("name: crm, sha256: \""), std::string::npos);
+  EXPECT_NE(made.out, run_tideover({"key", "new", "crm"}).out);
+}
+
+}  // namespace
+}  // namespace tideover::test
