@@ -172,6 +172,7 @@ void add_local_rows(table& all) {
   all.add("I8", "overload", "Thirty callers at once, and Ollama may work for one while four wait",
           {call::chat, call::messages}, unheard(own_error(503, "local_queue_full", "connect", blamed::connection)),
           without_cloud([](stage& s) {
+            s.failures_to_open = 1000;  // all thirty find out for themselves that the cloud is away
             s.options.local_more = ", concurrency: 1, queue: {limit: 4, wait: 60s}";
             auto const busy = std::make_shared<crowd>();
             s.props.push_back(busy);
