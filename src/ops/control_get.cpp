@@ -88,25 +88,36 @@ net::task<control_answer> converse(net::event_loop& loop, net::resolver& names, 
   }
 }
 
-std::string head_of(std::string_view method, const std::string& path, const std::string& authority) {
-  return std::string(method) + " " + path + " HTTP/1.1\r\nHost: " + authority +
-         "\r\nAccept: application/json\r\nUser-Agent: tideover\r\nConnection: close\r\n";
+std::string head_of(std::string_view method, const std::string& path, const std::string& authority,
+                    const std::string& bearer) {
+  auto head = std::string(method) + " " + path + " HTTP/1.1\r\nHost: " + authority +
+              "\r\nAccept: application/json\r\nUser-Agent: tideover\r\nConnection: close\r\n";
+  if (!bearer.empty()) head += "Authorization: Bearer " + bearer + "\r\n";
+  return head;
 }
 
 }  // namespace
 
 net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
                                       std::string authority, std::string path, std::size_t limit_bytes,
-                                      time_point deadline) {
-  return converse(loop, names, target, head_of("GET", path, authority) + "\r\n", limit_bytes, deadline);
+                                      time_point deadline, std::string bearer) {
+  return converse(loop, names, target, head_of("GET", path, authority, bearer) + "\r\n", limit_bytes, deadline);
 }
 
 net::task<control_answer> control_post(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
                                        std::string authority, std::string path, std::string json,
-                                       std::size_t limit_bytes, time_point deadline) {
-  auto request = head_of("POST", path, authority) +
+                                       std::size_t limit_bytes, time_point deadline, std::string bearer) {
+  auto request = head_of("POST", path, authority, bearer) +
                  "Content-Type: application/json\r\nContent-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json;
   return converse(loop, names, target, std::move(request), limit_bytes, deadline);
+}
+
+std::string bearer_of(const config::upstream& to) {
+  std::string key;
+  if (to.credential) key = to.credential->reveal_for_wire();
+  // As on the data path: whatever a secret's file holds, it never ends its line.
+  std::erase_if(key, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return key;
 }
 
 }  // namespace tideover::ops

@@ -9,7 +9,6 @@ namespace tideover::ops {
 
 namespace {
 constexpr std::size_t answer_limit = 4u << 20;
-constexpr std::size_t most_shown = 256;  // answers of /api/show that are kept
 
 /// Files may have several names; each is a model of its own here.
 std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
@@ -76,8 +75,9 @@ void local_catalog_watch::ended() {
   {
     std::lock_guard const lock(mutex_);
     waiting.swap(waiting_);
-    bool const troubled = std::any_of(servers_.begin(), servers_.end(),
-                                      [](const server& s) { return s.answered != policy::api_answer::answers; });
+    bool const troubled = std::any_of(servers_.begin(), servers_.end(), [](const server& s) {
+      return s.details_missing || s.answered != policy::api_answer::answers;
+    });
     duration const pause = !catalog_->known ? interval_while_unknown : troubled ? interval_while_troubled : interval;
     next_ = after(clock::now(), pause);
   }
@@ -85,68 +85,150 @@ void local_catalog_watch::ended() {
 }
 
 net::task<void> local_catalog_watch::ask(server& whom) {
-  auto const deadline = after(clock::now(), patience);
-  auto const& way = *whom.way;
-  auto tags = co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/api/tags",
-                                   answer_limit, deadline);
-  std::optional<policy::local_catalog> found;
-  auto answered = policy::api_answer::answers;
-  std::string problem = tags.problem;
-  if (tags.status == 200) {
-    found = policy::read_catalog(tags.body, whom.loaded_json);
-    if (!found) {
-      problem = "the answer to /api/tags is not Ollama's";
-      answered = policy::api_answer::odd;
-    }
-  } else if (tags.status != 0) {
-    problem = "status " + std::to_string(tags.status) + " for /api/tags";
-    answered = policy::api_answer::odd;
-  } else {
-    answered = tags.connected ? policy::api_answer::silent : policy::api_answer::refused;
-  }
-  bool ps_hangs = false;
-  if (found) {
-    co_await ask_capabilities(whom, *found, deadline);
-    auto const soon = after(clock::now(), patience_for_loaded);
-    auto loaded = co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/api/ps",
-                                       answer_limit, soon);
-    ps_hangs = loaded.status == 0 && loaded.connected;
-    if (loaded.status == 200) {
-      std::lock_guard const lock(mutex_);
-      whom.loaded_json = std::move(loaded.body);
-    }
-    // While it hangs, what was loaded before is the best that is known.
-    policy::read_loaded(whom.loaded_json, *found);
-  }
+  finding found;
+  if (whom.way->settings->dialect == dialect::ollama)
+    found = co_await ask_ollama(whom);
+  else
+    found = co_await ask_other(whom);
   std::lock_guard const lock(mutex_);
-  whom.answered = ps_hangs ? policy::api_answer::loading : answered;
-  if (!ps_hangs)
+  whom.answered = found.answered;
+  if (found.answered != policy::api_answer::loading)
     whom.loading_since = never;
   else if (whom.loading_since == never)
     whom.loading_since = clock::now();
-  whom.problem = std::move(problem);
+  whom.problem = std::move(found.problem);
   // A server that is gone has nothing loaded when it comes back.
-  if (answered == policy::api_answer::refused) whom.loaded_json.clear();
+  if (found.answered == policy::api_answer::refused) whom.loaded_json.clear();
   // What was known stays known while the server is silent: the request itself will find out.
-  if (found) whom.catalog = std::move(*found);
+  if (found.catalog) whom.catalog = std::move(*found.catalog);
+  whom.catalog.loading = !whom.catalog.known && found.answered == policy::api_answer::loading;
   publish();
 }
 
-/// Servers before 0.30 list no capabilities; each model is asked for once (OL §12).
-net::task<void> local_catalog_watch::ask_capabilities(server& whom, policy::local_catalog& found, time_point deadline) {
+net::task<local_catalog_watch::finding> local_catalog_watch::ask_ollama(server& whom) {
   auto const& way = *whom.way;
-  for (auto& m : found.models) {
-    if (m.capabilities_known) continue;
-    auto const known = shown_.find(key_of(m));
-    if (known != shown_.end()) {
-      policy::read_show(known->second, m);
-      continue;
+  finding found;
+  auto const deadline = after(clock::now(), patience);
+  auto tags = co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/api/tags",
+                                   answer_limit, deadline);
+  found.problem = tags.problem;
+  if (tags.status == 0) {
+    found.answered = tags.connected ? policy::api_answer::silent : policy::api_answer::refused;
+    co_return found;
+  }
+  if (tags.status == 200) found.catalog = policy::read_catalog(tags.body, whom.loaded_json);
+  if (!found.catalog) {
+    found.answered = policy::api_answer::odd;
+    found.problem = tags.status == 200 ? "the answer to /api/tags is not Ollama's"
+                                       : "status " + std::to_string(tags.status) + " for /api/tags";
+    co_return found;
+  }
+  co_await ask_capabilities(whom, *found.catalog);
+  auto const soon = after(clock::now(), patience_for_loaded);
+  auto loaded =
+      co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/api/ps", answer_limit, soon);
+  // 0.33 answers during a load and leaves the model out; others hang there (OL §12).
+  if (loaded.status == 0 && loaded.connected) found.answered = policy::api_answer::loading;
+  if (loaded.status == 200) {
+    std::lock_guard const lock(mutex_);
+    whom.loaded_json = std::move(loaded.body);
+  }
+  // While it hangs, what was loaded before is the best that is known.
+  policy::read_loaded(whom.loaded_json, *found.catalog);
+  co_return found;
+}
+
+/// llama.cpp's server, vLLM, LM Studio: one list of models, and perhaps a word on health.
+net::task<local_catalog_watch::finding> local_catalog_watch::ask_other(server& whom) {
+  auto const& way = *whom.way;
+  finding found;
+  auto const deadline = after(clock::now(), patience);
+  auto list = co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/v1/models",
+                                   answer_limit, deadline, bearer_of(*way.settings));
+  found.problem = list.problem;
+  if (list.status == 0) {
+    found.answered = list.connected ? policy::api_answer::silent : policy::api_answer::refused;
+    co_return found;
+  }
+  if (policy::says_loading(list.status, list.body)) {
+    found.answered = policy::api_answer::loading;
+    co_return found;
+  }
+  if (list.status == 200) found.catalog = policy::read_openai_catalog(list.body);
+  if (!found.catalog) {
+    found.answered = policy::api_answer::odd;
+    found.problem = list.status == 200 ? "the answer to /v1/models is no list of models"
+                                       : "status " + std::to_string(list.status) + " for /v1/models";
+    co_return found;
+  }
+  // The list may come although the model is not there yet, or not any more. Not every server knows this path.
+  auto const soon = after(clock::now(), patience_for_details);
+  auto const health = co_await control_get(control_, names_, way.target, way.authority, way.base_path + "/health",
+                                           answer_limit, soon, bearer_of(*way.settings));
+  if (policy::says_loading(health.status, health.body)) {
+    found.answered = policy::api_answer::loading;
+    found.catalog.reset();
+  } else if (health.status >= 500) {
+    found.answered = policy::api_answer::odd;
+    found.problem = "status " + std::to_string(health.status) + " for /health";
+  }
+  co_return found;
+}
+
+/// The models that are still to be asked for, and who asks.
+struct local_catalog_watch::questions {
+  std::vector<std::string> names;  // of models
+  std::vector<std::string> keys;
+  std::size_t next = 0;
+  int asking = 0;
+  time_point deadline{};
+  net::event_source done;
+};
+
+/// Each model is asked for once, and again when its files change: the listing leaves out what a model's own template
+/// can do, and servers before 0.30 list nothing (OL §12).
+net::task<void> local_catalog_watch::ask_capabilities(server& whom, policy::local_catalog& found) {
+  auto const open = std::make_shared<questions>();
+  std::map<std::string, policy::shown_model> kept;
+  for (const auto& m : found.models) {
+    auto key = key_of(m);
+    if (auto known = whom.shown.extract(key)) {
+      kept.insert(std::move(known));
+    } else {
+      open->names.push_back(m.name);
+      open->keys.push_back(std::move(key));
     }
-    if (shown_.size() >= most_shown || clock::now() >= deadline) continue;
-    auto const body = nlohmann::json{{"model", m.name}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    auto answer = co_await control_post(control_, names_, way.target, way.authority, way.base_path + "/api/show", body,
-                                        answer_limit, deadline);
-    if (answer.status == 200 && policy::read_show(answer.body, m)) shown_[key_of(m)] = std::move(answer.body);
+  }
+  whom.shown = std::move(kept);
+  if (!open->names.empty()) {
+    open->deadline = after(clock::now(), patience_for_details);
+    open->asking = std::min(details_at_once, static_cast<int>(open->names.size()));
+    for (int i = open->asking; i > 0; --i)
+      net::spawn(ask_in_turn(whom, open), [this, open](std::exception_ptr) {
+        if (--open->asking == 0) open->done.raise(control_.reactions(), net::signalled);
+      });
+    // They end by their deadline, or with everything else.
+    while (open->asking != 0) {
+      auto const how = co_await control_.reactions().wait(never, net::on(open->done, net::signalled));
+      if (how == net::woken::cancelled) break;
+    }
+  }
+  whom.details_missing = open->next < open->names.size();
+  for (auto& m : found.models)
+    if (auto const known = whom.shown.find(key_of(m)); known != whom.shown.end()) policy::apply_show(known->second, m);
+}
+
+net::task<void> local_catalog_watch::ask_in_turn(server& whom, std::shared_ptr<questions> open) {
+  auto const& way = *whom.way;
+  while (open->next < open->names.size() && clock::now() < open->deadline && !control_.reactions().stopping()) {
+    auto const mine = open->next++;
+    auto const body =
+        nlohmann::json{{"model", open->names[mine]}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    auto const answer = co_await control_post(control_, names_, way.target, way.authority, way.base_path + "/api/show",
+                                              body, answer_limit, open->deadline);
+    // Whoever fails is asked for again next time; until then the listing stands.
+    if (answer.status != 200) continue;
+    if (auto told = policy::read_show(answer.body)) whom.shown[open->keys[mine]] = std::move(*told);
   }
 }
 

@@ -48,6 +48,10 @@ std::optional<bool> local_tier::continues_prefill(std::string_view model) const 
   return monitor_ ? monitor_->continues_prefill(model) : std::nullopt;
 }
 
+policy::prefill_habit local_tier::prefill_habit(std::string_view model) const {
+  return monitor_ ? monitor_->prefill_habit(model) : policy::prefill_habit::unknown;
+}
+
 void local_tier::note_timing(std::string_view model, const policy::inference_timing& timing) {
   if (monitor_) monitor_->note_timing(model, timing);
 }

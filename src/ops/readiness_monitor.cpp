@@ -5,6 +5,7 @@
 
 #include "tideover/core/http_message.hpp"
 #include "tideover/ops/control_get.hpp"
+#include "tideover/ops/small_chat.hpp"
 
 namespace tideover::ops {
 
@@ -21,35 +22,10 @@ std::int64_t unix_microseconds() {
       .count();
 }
 
-/// The server's own words, short enough for a line.
-std::string said_by(const control_answer& answer) {
-  if (answer.status == 0) return answer.problem;
-  std::string text = "status " + std::to_string(answer.status);
-  auto const body = json::parse(answer.body, nullptr, false);
-  if (body.is_object() && body.contains("error") && body["error"].is_string())
-    text += ": " + body["error"].get<std::string>().substr(0, 300);
-  return text;
-}
-
 bool speaks_of_memory(std::string_view text) {
   constexpr std::string_view word = "memory";
   return std::search(text.begin(), text.end(), word.begin(), word.end(),
                      [](char a, char b) { return to_lower(a) == b; }) != text.end();
-}
-
-std::uint64_t number_in(const json& object, const char* key) {
-  auto const it = object.find(key);
-  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
-}
-
-/// What a native answer says, thinking included: a model that only thought has spoken too.
-std::string text_in(const json& answer) {
-  std::string text;
-  if (auto const message = answer.find("message"); message != answer.end() && message->is_object())
-    for (const char* key : {"content", "thinking"})
-      if (auto const part = message->find(key); part != message->end() && part->is_string())
-        text += part->get<std::string>();
-  return text;
 }
 
 double median(std::deque<double> values) {
@@ -58,26 +34,13 @@ double median(std::deque<double> values) {
   return *middle;
 }
 
-/// A small native chat. Its options are those that no runner is loaded again for, and the window that is loaded.
-json small_chat(const policy::local_model& m, json messages, int most_tokens) {
-  json body{{"model", m.name}, {"messages", std::move(messages)}, {"stream", false}};
-  body["options"] = {{"num_predict", most_tokens}, {"temperature", 0}, {"seed", 1}};
-  if (m.loaded_context != 0) body["options"]["num_ctx"] = m.loaded_context;
-  if (m.capabilities_known && m.thinking) body["think"] = false;
-  return body;
-}
-
 /// Files may have several names; each is a model of its own here.
 std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
-
-std::string text_of(const json& body) { return body.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace
 
 readiness_monitor::readiness_monitor(surroundings around)
-    : around_(std::move(around)),
-      needed_(settings().dialect == dialect::ollama ? policy::named_models(*around_.configuration, settings())
-                                                    : std::vector<std::string>()) {}
+    : around_(std::move(around)), needed_(policy::named_models(*around_.configuration, settings())) {}
 
 void readiness_monitor::tick(time_point now) {
   if (next_ == never) next_ = after(now, std::min<duration>(first_test_after, settings().readiness.interval));
@@ -124,8 +87,10 @@ std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const p
                                                                          bool asked_for) const {
   std::vector<target> targets;
   auto const urls = around_.ways.size();
-  auto names = needed_;
   auto const first = stand_in(catalog);
+  // Another server than Ollama does not tell what is in its memory: a test of more than the model that comes first
+  // might make it change models.
+  auto names = settings().dialect == dialect::ollama ? needed_ : std::vector<std::string>();
   auto const is_named = [&](const std::string& name) {
     return std::any_of(names.begin(), names.end(), [&](const auto& n) { return policy::same_model(n, name); });
   };
@@ -161,14 +126,12 @@ net::task<void> readiness_monitor::check(bool asked_for) {
     (void)co_await around_.control->reactions().wait(by, net::on(*done, net::signalled));
   };
   co_await refresh();
-  if (settings().dialect == dialect::ollama) {
-    auto const targets = choose_targets(*around_.catalog->current(), asked_for);
-    for (const auto& t : targets) {
-      if (around_.control->reactions().stopping()) co_return;
-      co_await test_one(t);
-    }
-    if (!targets.empty()) co_await refresh();
+  auto const targets = choose_targets(*around_.catalog->current(), asked_for);
+  for (const auto& t : targets) {
+    if (around_.control->reactions().stopping()) co_return;
+    co_await test_one(t);
   }
+  if (!targets.empty()) co_await refresh();
   std::lock_guard const lock(mutex_);
   tested_at_ = timestamp(unix_microseconds());
 }
@@ -208,35 +171,32 @@ net::task<void> readiness_monitor::test_one(target what) {
   auto const deadline =
       after(now, after(time_point(settings().readiness.max_load_time), patience_beyond_load) - time_point());
   const auto& way = *around_.ways[what.url];
-  auto const body =
-      small_chat(*m, json::array({{{"role", "user"}, {"content", "Count from one to twenty, in words."}}}), 48);
+  auto const chat =
+      write_small_chat(settings().dialect, *m,
+                       json::array({{{"role", "user"}, {"content", "Count from one to twenty, in words."}}}), 48);
   auto const answer = co_await control_post(*around_.control, *around_.names, way.target, way.authority,
-                                            way.base_path + "/api/chat", text_of(body), answer_limit, deadline);
+                                            way.base_path + chat.path, chat.body, answer_limit, deadline, key());
   policy::model_test test;
   test.model = m->name;
-  policy::inference_timing timing;
-  auto const object = json::parse(answer.body, nullptr, false);
-  if (answer.status == 200 && object.is_object()) {
-    timing.tokens = number_in(object, "eval_count");
-    timing.generating = std::chrono::nanoseconds(number_in(object, "eval_duration"));
-    timing.loading = std::chrono::nanoseconds(number_in(object, "load_duration"));
-    if (text_in(object).empty()) {
-      test.problem = "its answer was empty";
-    } else {
-      test.answered = true;
-      test.tokens_per_second = policy::tokens_per_second(timing);
-    }
-  } else {
-    test.problem = answer.status == 200 ? "its answer was not Ollama's" : said_by(answer);
+  small_answer said;
+  if (answer.status == 200) said = read_small_answer(settings().dialect, answer.body, clock::now() - now);
+  if (!said.readable) {
+    test.problem = answer.status == 200 ? "its answer was not the protocol's" : said_by(answer);
     test.out_of_memory = answer.status >= 500 && speaks_of_memory(test.problem);
+  } else if (said.text.empty()) {
+    test.problem = "its answer was empty";
+  } else {
+    test.answered = true;
+    test.tokens_per_second = policy::tokens_per_second(said.timing);
   }
-  // A deadline that the shutdown cut short says nothing about the model, and neither does a server that is away.
+  // A deadline that the shutdown cut short says nothing about the model, nor does a server that is away or starting.
   if (around_.control->reactions().stopping() || (answer.status == 0 && !answer.connected)) co_return;
-  std::optional<bool> prefill;
+  if (policy::says_loading(answer.status, answer.body)) co_return;
+  auto prefill = policy::prefill_habit::unknown;
   bool ask_prefill = test.answered;
   {
     std::lock_guard const lock(mutex_);
-    ask_prefill = ask_prefill && !record_of(*m).prefill;
+    ask_prefill = ask_prefill && record_of(*m).prefill == policy::prefill_habit::unknown;
   }
   if (ask_prefill) prefill = co_await try_prefill(what, *m, after(clock::now(), patience_beyond_load));
   if (place) place->leave();
@@ -245,8 +205,8 @@ net::task<void> readiness_monitor::test_one(target what) {
   std::lock_guard const lock(mutex_);
   auto& record = record_of(*m);
   record.tested = clock::now();
-  if (prefill) record.prefill = prefill;
-  test.load = what.loads && test.answered ? timing.loading : record.test.load;
+  if (prefill != policy::prefill_habit::unknown) record.prefill = prefill;
+  test.load = what.loads && test.answered ? said.timing.loading : record.test.load;
   if (record.speeds.size() >= 3) test.usual_tokens_per_second = median(record.speeds);
   if (test.tokens_per_second > 0) {
     record.speeds.push_back(test.tokens_per_second);
@@ -255,30 +215,29 @@ net::task<void> readiness_monitor::test_one(target what) {
   record.test = std::move(test);
 }
 
-/// Asks it to go on with an answer that was begun. It does if it neither begins anew nor goes astray.
-net::task<std::optional<bool>> readiness_monitor::try_prefill(const target& what, const policy::local_model& m,
-                                                              time_point deadline) {
+/// Asks it to go on with an answer that was begun. It does if it neither begins anew nor goes astray. A new beginning
+/// and an echo are the same words; but an echo is not generated, and six tokens are too few for seven words.
+net::task<policy::prefill_habit> readiness_monitor::try_prefill(const target& what, const policy::local_model& m,
+                                                                time_point deadline) {
+  constexpr std::string_view begun = "one two three four five six";
+  constexpr std::string_view next = "seven";
+  constexpr int most_tokens = 6;
   const auto& way = *around_.ways[what.url];
-  auto messages = json::array(
+  auto const messages = json::array(
       {{{"role", "user"},
         {"content", "Write the numbers from one to ten in words, in one line, separated by blanks. Nothing else."}},
-       {{"role", "assistant"}, {"content", "one two three four"}}});
-  auto const body = small_chat(m, std::move(messages), 24);
+       {{"role", "assistant"}, {"content", begun}}});
+  auto const chat = write_small_chat(settings().dialect, m, messages, most_tokens);
   auto const answer = co_await control_post(*around_.control, *around_.names, way.target, way.authority,
-                                            way.base_path + "/api/chat", text_of(body), answer_limit, deadline);
-  std::optional<bool> continues;
+                                            way.base_path + chat.path, chat.body, answer_limit, deadline, key());
+  auto habit = policy::prefill_habit::unknown;
   if (answer.status == 400) {
-    continues = false;  // llama-server refuses a prefill beside thinking (OL §4)
+    habit = policy::prefill_habit::begins_anew;  // llama-server refuses a prefill beside thinking (OL §4)
   } else if (answer.status == 200) {
-    auto const object = json::parse(answer.body, nullptr, false);
-    if (object.is_object()) {
-      auto text = text_in(object);
-      std::transform(text.begin(), text.end(), text.begin(), to_lower);
-      auto const begins = text.find_first_not_of(" \n\t,");
-      continues = begins != std::string::npos && text.compare(begins, 4, "five") == 0;
-    }
+    auto const said = read_small_answer(settings().dialect, answer.body, {});
+    if (said.readable) habit = policy::prefill_habit_of(begun, next, said.text);
   }
-  co_return continues;
+  co_return habit;
 }
 
 void readiness_monitor::note_timing(std::string_view model, const policy::inference_timing& timing) {
@@ -333,10 +292,14 @@ std::optional<bool> readiness_monitor::continues_prefill(std::string_view model)
   if (auto const said = decided(around_.configuration->models)) return said;
   for (const auto& [name, workflow] : around_.configuration->workflows)
     if (auto const said = decided(workflow.models)) return said;
+  return policy::goes_on(prefill_habit(model));
+}
+
+policy::prefill_habit readiness_monitor::prefill_habit(std::string_view model) const {
   auto const catalog = around_.catalog->current();
   std::lock_guard const lock(mutex_);
   const auto* record = known_record(*catalog, model);
-  return record == nullptr ? std::nullopt : record->prefill;
+  return record == nullptr ? policy::prefill_habit::unknown : record->prefill;
 }
 
 policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& catalog, time_point now) const {
@@ -345,12 +308,13 @@ policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& ca
   f.catalog = &catalog;
   f.needed = needed_;
   f.limits = settings().readiness;
+  f.dialect = settings().dialect;
   for (const auto& [files, record] : by_files_) {
     if (record.tested == time_point::min() && record.served == time_point::min()) continue;
     const auto* m = catalog.find(record.model);
     if (m == nullptr || key_of(*m) != files) continue;  // removed, or other files now
     auto test = record.test;
-    test.continues_prefill = record.prefill;
+    test.continues_prefill = policy::goes_on(record.prefill);
     f.tests.push_back(std::move(test));
   }
   return f;

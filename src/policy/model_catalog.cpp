@@ -1,4 +1,4 @@
-// What Ollama says is installed and loaded, from its JSON into a catalog.
+// What a local server says is installed and loaded, from its JSON into a catalog.
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -40,14 +40,15 @@ bool mentions(std::string_view name, std::initializer_list<std::string_view> wor
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
-/// Servers before 0.30 list no capabilities (OL §12): the name has to do.
+/// Servers before 0.30 list no capabilities (OL §12), other servers none at all: the name has to do.
 void guess_capabilities(local_model& m) {
   m.embedding = mentions(m.name, {"embed", "bge-", "minilm"});
   m.completion = !m.embedding;
   m.vision = !m.embedding && mentions(m.name, {"vision", "llava", "-vl", "vl:", "moondream", "minicpm-v", "gemma3"});
 }
 
-void read_capabilities(local_model& m, const json& list) {
+template <class Model>
+void read_capabilities(Model& m, const json& list) {
   m.capabilities_known = true;
   for (const auto& entry : list) {
     if (!entry.is_string()) continue;
@@ -96,7 +97,7 @@ std::optional<local_catalog> read_catalog(std::string_view tags_json, std::strin
 }
 
 void read_loaded(std::string_view ps_json, local_catalog& catalog) {
-  // /api/ps blocks while a model loads (OL §12): without its answer nothing counts as loaded, which costs only order.
+  // Without an answer nothing counts as loaded, which costs only order. A model that is loading is not listed yet.
   auto const loaded = models_of(ps_json);
   if (!loaded) return;
   for (auto& m : catalog.models) m.loaded = false, m.loaded_context = 0, m.gpu_fraction = 0, m.loaded_bytes = 0;
@@ -109,23 +110,63 @@ void read_loaded(std::string_view ps_json, local_catalog& catalog) {
     found->loaded_bytes = number_of(entry, "size");
     auto const all = static_cast<double>(found->loaded_bytes),
                on_gpu = static_cast<double>(number_of(entry, "size_vram"));
+    // A machine without a GPU says 0 of 0 (measured with 0.33): that tells no share, not even that there is none.
     found->gpu_fraction = all > 0 ? std::min(on_gpu / all, 1.0) : 0;
   }
 }
 
-bool read_show(std::string_view show_json, local_model& m) {
+std::optional<shown_model> read_show(std::string_view show_json) {
   auto const answer = json::parse(show_json, nullptr, /*allow_exceptions=*/false);
-  if (!answer.is_object()) return false;
-  if (auto const list = answer.find("capabilities"); list != answer.end() && list->is_array() && !list->empty()) {
-    m.completion = m.tools = m.vision = m.thinking = m.embedding = false;
-    read_capabilities(m, *list);
-  }
-  m.remote = m.remote || !text_of(answer, "remote_host").empty() || !text_of(answer, "remote_model").empty();
+  if (!answer.is_object()) return std::nullopt;
+  shown_model shown;
+  if (auto const list = answer.find("capabilities"); list != answer.end() && list->is_array() && !list->empty())
+    read_capabilities(shown, *list);
+  shown.remote = !text_of(answer, "remote_host").empty() || !text_of(answer, "remote_model").empty();
   if (auto const info = answer.find("model_info"); info != answer.end() && info->is_object())
     for (const auto& [key, value] : info->items())  // "<architecture>.context_length"
       if (key.ends_with(".context_length") && value.is_number_unsigned())
-        m.trained_context = std::max(m.trained_context, value.get<std::uint64_t>());
-  return true;
+        shown.trained_context = std::max(shown.trained_context, value.get<std::uint64_t>());
+  return shown;
+}
+
+void apply_show(const shown_model& shown, local_model& m) {
+  if (shown.capabilities_known) {
+    m.capabilities_known = true;
+    m.completion = shown.completion;
+    m.tools = shown.tools;
+    m.vision = shown.vision;
+    m.thinking = shown.thinking;
+    m.embedding = shown.embedding;
+  }
+  m.remote = m.remote || shown.remote;  // a warning from either side counts
+  m.trained_context = std::max(m.trained_context, shown.trained_context);
+}
+
+std::optional<local_catalog> read_openai_catalog(std::string_view models_json) {
+  auto const answer = json::parse(models_json, nullptr, /*allow_exceptions=*/false);
+  if (!answer.is_object()) return std::nullopt;
+  auto const data = answer.find("data");
+  if (data == answer.end() || !data->is_array()) return std::nullopt;
+  local_catalog catalog;
+  catalog.known = true;
+  for (const auto& entry : *data) {
+    if (!entry.is_object() || text_of(entry, "id").empty()) continue;
+    auto& m = catalog.models.emplace_back();
+    m.name = text_of(entry, "id");
+    m.loaded = true;
+    guess_capabilities(m);
+    // vLLM's length is the window it has; llama-server tells what the model was trained for.
+    m.trained_context = m.loaded_context = number_of(entry, "max_model_len");
+    if (auto const meta = entry.find("meta"); meta != entry.end() && meta->is_object()) {
+      m.trained_context = std::max(m.trained_context, number_of(*meta, "n_ctx_train"));
+      m.size_bytes = number_of(*meta, "size");
+    }
+  }
+  return catalog;
+}
+
+bool says_loading(int status, std::string_view body) {
+  return status == 503 && body.find("Loading model") != std::string_view::npos;
 }
 
 const local_model* local_catalog::find(std::string_view name) const {
@@ -148,12 +189,14 @@ local_catalog merge_catalogs(std::vector<local_catalog> by_url) {
   local_catalog all;
   for (const auto& one : by_url) {
     all.known = all.known || one.known;
+    all.loading = all.loading || one.loading;
     for (const auto& m : one.models) {
       auto* const same = all.find(m.name);
       if (same == nullptr) {
         all.models.push_back(m);
         continue;
       }
+      same->loaded_bytes = std::max(same->loaded_bytes, m.loaded_bytes);
       same->gpu_fraction = std::max(same->gpu_fraction, m.gpu_fraction);
       same->loaded = same->loaded || m.loaded;
       same->fits = same->fits || m.fits;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "tideover/core/http_message.hpp"
 #include "tideover/policy/model_choice.hpp"
 
 namespace tideover::policy {
@@ -36,6 +37,16 @@ std::string_view token(ready_check c) {
 double tokens_per_second(const inference_timing& t) {
   auto const seconds = std::chrono::duration<double>(t.generating).count();
   return t.tokens == 0 || seconds <= 0 ? 0 : static_cast<double>(t.tokens) / seconds;
+}
+
+prefill_habit prefill_habit_of(std::string_view begun, std::string_view next, std::string_view answer) {
+  bool const echoed = answer.starts_with(begun);
+  if (echoed) answer.remove_prefix(begun.size());
+  answer.remove_prefix(std::min(answer.find_first_not_of(" \t\r\n,"), answer.size()));
+  auto const same = [](char a, char b) { return to_lower(a) == to_lower(b); };
+  if (answer.size() < next.size() || !std::equal(next.begin(), next.end(), answer.begin(), same))
+    return prefill_habit::begins_anew;
+  return echoed ? prefill_habit::echoes : prefill_habit::continues;
 }
 
 ready_state readiness_verdict::of(ready_check c) const {
@@ -73,6 +84,11 @@ class judge {
     verdict_.findings.push_back({check, state, std::move(subject), std::move(text), std::move(fix)});
   }
 
+  bool is_ollama() const { return facts_.dialect == dialect::ollama; }
+  std::string advice(std::string of_ollama, std::string of_others) const {
+    return is_ollama() ? std::move(of_ollama) : std::move(of_others);
+  }
+
   ready_state servers() {
     bool any_answers = false, any_known = false;
     for (const auto& s : facts_.api) {
@@ -90,15 +106,18 @@ class judge {
           break;
         case api_answer::silent:
           find(ready_check::api, away, s.url, "takes connections but says nothing: it hangs",
-               "sudo systemctl restart ollama; then look at: journalctl -u ollama -n 50");
+               advice("sudo systemctl restart ollama; then look at: journalctl -u ollama -n 50",
+                      "restart the server, and look at its log"));
           break;
         case api_answer::refused:
           find(ready_check::api, away, s.url, "cannot be connected to" + (s.detail.empty() ? "" : ": " + s.detail),
-               "sudo systemctl start ollama (or: ollama serve), or correct upstreams.*.url");
+               advice("sudo systemctl start ollama (or: ollama serve), or correct upstreams.*.url",
+                      "start the server, or correct upstreams.*.url"));
           break;
         case api_answer::odd:
-          find(ready_check::api, away, s.url, "answers, but not as Ollama does: " + s.detail,
-               "see what listens there: curl -i " + s.url + "/api/version");
+          find(ready_check::api, away, s.url,
+               advice("answers, but not as Ollama does: ", "answers, but not as it should: ") + s.detail,
+               "see what listens there: curl -i " + s.url + advice("/api/version", "/v1/models"));
           break;
       }
     if (!any_known) return ready_state::unknown;
@@ -123,7 +142,7 @@ class judge {
                  " installed that can stand in");
       else
         find(ready_check::models, ready_state::down, {}, "no model that generates text is installed",
-             "ollama pull llama3.1:8b");
+             advice("ollama pull llama3.1:8b", "start the server with a model that generates text"));
     }
     for (const auto& name : facts_.needed) {
       const auto* m = catalog.find(name);
@@ -131,7 +150,8 @@ class judge {
         find(ready_check::models, lacking, name, std::string("is run by ollama.com, so it is not local") + stand_in,
              "name a model that runs here, such as llama3.1:8b, and set OLLAMA_NO_CLOUD=1 for Ollama");
       else if (m == nullptr)
-        find(ready_check::models, lacking, name, std::string("is not installed") + stand_in, "ollama pull " + name);
+        find(ready_check::models, lacking, name, advice("is not installed", "is not offered") + stand_in,
+             advice("ollama pull " + name, "start the server with it, or name one of its own in `models`"));
       else if (!m->completion)
         find(ready_check::models, lacking, name, std::string("does not generate text") + stand_in,
              "name another model in `models`");
@@ -151,12 +171,14 @@ class judge {
     for (const auto& t : facts_.tests) {
       if (t.out_of_memory)
         find(ready_check::fits, ready_state::degraded, t.model, "does not fit into memory: " + t.problem,
-             "use a smaller model or a stronger quantisation, or a smaller OLLAMA_CONTEXT_LENGTH");
+             "use a smaller model or a stronger quantisation, or a smaller " +
+                 advice("OLLAMA_CONTEXT_LENGTH", "context window"));
       else if (t.answered)
         find(ready_check::fits, ready_state::ready, t.model, "fits into memory");
       if (!t.answered) {
         find(ready_check::inference, failing, t.model, "does not answer: " + t.problem,
-             "try it by hand: ollama run " + t.model + " hello; then look at: journalctl -u ollama -n 50");
+             advice("try it by hand: ollama run " + t.model + " hello; then look at: journalctl -u ollama -n 50",
+                    "look at the server's log"));
         continue;
       }
       find(ready_check::inference, ready_state::ready, t.model,
@@ -184,41 +206,56 @@ class judge {
     if (t.tokens_per_second < facts_.limits.min_tokens_per_second)
       find(ready_check::tokens_per_second, ready_state::degraded, t.model,
            "makes " + rate + ", and min_tokens_per_second is " + short_number(facts_.limits.min_tokens_per_second),
-           "see whether it runs on the GPU (ollama ps), or use a smaller model");
+           advice("see whether it runs on the GPU (ollama ps), or use a smaller model",
+                  "see whether it runs on the GPU (nvidia-smi), or use a smaller model"));
     else if (t.usual_tokens_per_second > 0 && t.tokens_per_second < t.usual_tokens_per_second * slow_share)
       find(ready_check::tokens_per_second, ready_state::degraded, t.model,
            "makes " + rate + ", usually " + short_number(t.usual_tokens_per_second),
-           "see what else keeps the machine busy: ollama ps; nvidia-smi; top");
+           "see what else keeps the machine busy: " + advice("ollama ps; ", "") + "nvidia-smi; top");
     else
       find(ready_check::tokens_per_second, ready_state::ready, t.model, "makes " + rate);
   }
 
-  /// What /api/ps tells of models that are needed, or of all where none is named.
+  /// What is told of loaded models that are needed, or of all where none is named.
   void loaded() {
     for (const auto& m : facts_.catalog->models) {
-      if (!m.loaded || !can_serve(m) || m.loaded_bytes == 0) continue;
+      if (!m.loaded || !can_serve(m)) continue;
       bool const wanted = facts_.needed.empty() || std::any_of(facts_.needed.begin(), facts_.needed.end(),
                                                                [&](const auto& n) { return same_model(n, m.name); });
       if (!wanted) continue;
-      auto const least = facts_.limits.min_gpu_fraction;
-      if (m.gpu_fraction < least)
-        find(ready_check::gpu, ready_state::degraded, m.name,
-             (m.gpu_fraction <= 0 ? std::string("runs on the CPU alone")
-                                  : "runs with " + percent(m.gpu_fraction) + " on the GPU") +
-                 ", and min_gpu_fraction is " + percent(least),
-             "see why: journalctl -u ollama | grep -i -E 'gpu|cuda|rocm|vram'; use a smaller model or context, or set "
-             "min_gpu_fraction: 0 on a machine without a GPU");
-      else
-        find(ready_check::gpu, ready_state::ready, m.name, percent(m.gpu_fraction) + " on the GPU");
-      if (m.loaded_context == 0) continue;
-      auto const window = std::to_string(m.loaded_context) + " tokens";
-      if (m.loaded_context < smallest_default)
-        find(ready_check::context, ready_state::degraded, m.name,
-             "has a window of " + window + ": longer prompts make it load again",
-             "set OLLAMA_CONTEXT_LENGTH=8192 for Ollama, or PARAMETER num_ctx in its Modelfile");
-      else
-        find(ready_check::context, ready_state::ready, m.name, "has a window of " + window);
+      gpu(m);
+      window(m);
     }
+  }
+
+  void gpu(const local_model& m) {
+    auto const least = facts_.limits.min_gpu_fraction;
+    if (m.loaded_bytes == 0)
+      // 0 of 0 is no share: Ollama says it on a machine without a GPU, and other servers say nothing.
+      find(ready_check::gpu, ready_state::unknown, m.name,
+           advice("runs, but Ollama does not tell where: 0 of 0 bytes, as on a machine without a GPU",
+                  "runs, and this server does not tell where"));
+    else if (m.gpu_fraction < least)
+      find(ready_check::gpu, ready_state::degraded, m.name,
+           (m.gpu_fraction <= 0 ? std::string("runs on the CPU alone")
+                                : "runs with " + percent(m.gpu_fraction) + " on the GPU") +
+               ", and min_gpu_fraction is " + percent(least),
+           "see why: journalctl -u ollama | grep -i -E 'gpu|cuda|rocm|vram'; use a smaller model or context, or set "
+           "min_gpu_fraction: 0 on a machine without a GPU");
+    else
+      find(ready_check::gpu, ready_state::ready, m.name, percent(m.gpu_fraction) + " on the GPU");
+  }
+
+  void window(const local_model& m) {
+    if (m.loaded_context == 0) return;
+    auto const size = std::to_string(m.loaded_context) + " tokens";
+    if (m.loaded_context < smallest_default)
+      find(ready_check::context, ready_state::degraded, m.name,
+           "has a window of " + size + advice(": longer prompts make it load again", ": longer prompts do not fit"),
+           advice("set OLLAMA_CONTEXT_LENGTH=8192 for Ollama, or PARAMETER num_ctx in its Modelfile",
+                  "start the server with a larger window (llama-server: -c, vLLM: --max-model-len)"));
+    else
+      find(ready_check::context, ready_state::ready, m.name, "has a window of " + size);
   }
 
   void settle(ready_state api, ready_state have) {

@@ -79,6 +79,16 @@ policy::model_tables exchange::model_tables(std::uint16_t upstream) const {
 /// Where no cloud may help in any case, the request itself is what has to change.
 int exchange::local_fault_status() const { return machine_->cloud_failure() == reason::policy ? 400 : 503; }
 
+adapt::own_error exchange::model_not_there(std::uint16_t upstream) const {
+  const auto& settings = upstream_settings(upstream);
+  bool const ollama = settings.dialect == dialect::ollama;
+  return {503,
+          "local_model_missing",
+          ollama ? "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_
+                 : settings.title + " does not have the model " + local_model_ + ".",
+          {}};
+}
+
 adapt::own_error exchange::too_long_for(std::uint64_t window) const {
   // The words are those that clients of both vendors look for.
   return {local_fault_status(),
@@ -123,8 +133,14 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
   switch (choice.missing) {
     case policy::lack::window: return local_refusal(l, too_long_for(choice.largest_window));
     case policy::lack::unknown:
-      return local_refusal(
-          l, {503, "local_unavailable", "The local server did not tell which models it has. Is Ollama running?", {}});
+      if (catalog.loading)
+        return local_refusal(
+            l, {503, "local_loading", upstream_settings(l.upstream).title + " is still loading its model.", {}});
+      return local_refusal(l,
+                           {503,
+                            "local_unavailable",
+                            upstream_settings(l.upstream).title + " did not tell which models it has. Is it running?",
+                            {}});
     case policy::lack::nothing:
     case policy::lack::model:
     case policy::lack::ability: break;
@@ -164,12 +180,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   }
   if (how == state::refused) local_wait_ = visit.refusal().retry_after;
   bool const nowhere = how == state::refused && visit.refusal().why == policy::no_place::nowhere;
-  if (nowhere)
-    co_return local_refusal(l,
-                            {503,
-                             "local_model_missing",
-                             "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                             {}});
+  if (nowhere) co_return local_refusal(l, model_not_there(l.upstream));
   co_return local_refusal(
       l, {503, "local_queue_full", settings.title + " is busy: too many requests wait for it. Try again later.", {}});
 }
@@ -278,6 +289,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
   replay_ = std::move(std::get<adapt::chat::rendered>(made));
   for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+  if (splice_used_) splice_->asked(replay_.prefill, echoes_prefill());
   l.translated = true;
   return attempt_end::done;
 }
@@ -291,6 +303,11 @@ bool exchange::continues_prefill() const {
         return home_.shared().local->continues_prefill(local_model_).value_or(false);
       }
   return home_.shared().local->continues_prefill(local_model_).value_or(false);
+}
+
+/// Does its server say what was begun once more, before it goes on? Nothing: not known.
+std::optional<bool> exchange::echoes_prefill() const {
+  return policy::says_it_again(home_.shared().local->prefill_habit(local_model_));
 }
 
 net::task<void> exchange::list_local_models() {

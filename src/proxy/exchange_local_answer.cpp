@@ -63,6 +63,8 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
   options.signature = signature;
   options.encrypted_content = signature;
   options.request_id = record_.request_id;
+  // The caller has its own beginning already, as it has with the cloud.
+  if (echoes_prefill().value_or(true)) options.prefill = replay_.prefill;
   std::string const echo = route_.what == endpoint::responses ? answer::response_echo(body_) : std::string();
   options.echo = echo;
 
@@ -110,17 +112,15 @@ attempt_end exchange::judge_local_error(leg& l) {
   auto why = status == 429 ? reason::rate_limited : reason::server_error;
   failed(l, why, phase::read_body, "status " + std::to_string(status));
   if (status == 404) {
-    local_error_ =
-        adapt::own_error{503,
-                         "local_model_missing",
-                         "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_,
-                         {}};
+    local_error_ = model_not_there(l.upstream);
   } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
     local_error_ = adapt::own_error{
         400, "context_length_exceeded", "The prompt is too long for the local model " + local_model_ + ".", {}};
   } else if (status == 400 || status == 413 || status == 422) {
     local_error_ =
         adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
+  } else if (policy::says_loading(static_cast<int>(status), said.message)) {
+    local_error_ = adapt::own_error{503, "local_loading", title + " is still loading its model.", {}};
   } else if (status == 503 && mentions("server busy")) {
     local_error_ = adapt::own_error{503, "local_queue_full", title + " has too many requests waiting.", {}};
   }

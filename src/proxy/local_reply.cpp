@@ -119,6 +119,22 @@ net::task<void> exchange::reply_json(int status, std::string body, adapt::answer
   if (sent) finish(served());
 }
 
+namespace {
+
+/// What to look at when the local server failed, as far as the failure tells.
+std::string local_advice(const config::upstream& local, const failure& last) {
+  switch (last.why) {
+    case reason::dns:
+    case reason::connect:
+    case reason::connect_timeout:
+      return " Is it running?" + std::string(local.dialect == dialect::ollama ? " Try: ollama list" : "");
+    default: break;
+  }
+  return last.status >= 500 ? " Its log says more." : "";
+}
+
+}  // namespace
+
 /// Why nobody could serve, in words that say what to do (contract §4).
 adapt::own_error exchange::final_error() const {
   using ending = policy::failover::ending;
@@ -147,12 +163,15 @@ adapt::own_error exchange::final_error() const {
   auto const& last = machine_->last_failure();
   bool const asked_local =
       last && machine_->attempts() > 0 && upstream_settings(machine_->upstream()).tier == tier::local;
-  if (asked_local)
+  if (asked_local) {
+    const auto& local = upstream_settings(machine_->upstream());
+    auto const status = last->status >= 500 ? ", status " + std::to_string(last->status) : std::string();
     return {503,
             "local_unavailable",
-            cloud + ", and the local server failed (" + std::string(token(last->why)) +
-                "). Is Ollama running? Try: ollama list",
+            cloud + ", and " + local.title + " failed (" + std::string(token(last->why)) + status + ")." +
+                local_advice(local, *last),
             {}};
+  }
   if (route_.what == endpoint::embeddings)
     return {503,
             "no_same_embedding_model",

@@ -264,7 +264,9 @@ net::task<void> exchange::end_cut(leg& l, const failure& what, bool say_so) {
   machine_->failed(what, clock::now());
   record_.why = what.why;
   record_.detail = upstream_settings(l.upstream).name + ": " + what.detail;
-  then_ = after_exchange::abort;
+  // Whoever told of the end, the caller shall read it: fetch of Node.js drops what it has not handed out yet when the
+  // connection breaks.
+  then_ = after_exchange::abort_later;
   if (say_so) {
     adapt::own_error error;
     error.status = 502;
@@ -277,7 +279,7 @@ net::task<void> exchange::end_cut(leg& l, const failure& what, bool say_so) {
 
 /// Into a stream that has begun, as its last word: no terminator follows, and the connection ends visibly.
 net::task<void> exchange::send_error_event(const adapt::own_error& error) {
-  then_ = after_exchange::abort;
+  then_ = after_exchange::abort_later;
   if (is_head_) co_return;
   bool const anthropic = route_.what == endpoint::messages;
   auto const event = adapt::write_error_event(

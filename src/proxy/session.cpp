@@ -13,6 +13,9 @@ using net::woken;
 
 namespace {
 
+// Enough for a program to take what it has got; SDKs leave by themselves when they have read an error event.
+constexpr auto reading_time = std::chrono::milliseconds(250);
+
 /// Keeps the counts right however the session ends.
 struct session_scope {
   explicit session_scope(worker& home) : home_(home) {
@@ -136,6 +139,10 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ss
       case after_exchange::close: caller->say_goodbye(); co_return;
       case after_exchange::linger: co_await linger(home, *caller); co_return;
       case after_exchange::abort: co_return;
+      case after_exchange::abort_later: {
+        (void)co_await home.reactions().wait(after(clock::now(), reading_time), on(caller->source(), net::hangup));
+        co_return;
+      }
     }
     if (home.reactions().stopping()) co_return;
   }

@@ -266,6 +266,20 @@ TEST(ModelChoice, WithoutATableTakesWhatIsInstalledAndFit) {
   EXPECT_EQ(answer.field("x-tideover-model"), "phi4:14b");
 }
 
+TEST(Adaptation, ACallerNeverGetsItsOwnBeginningBack) {
+  world w;
+  serve_ollama(w.ollama, {ollama::model{}}, {" local", " model"}, true);
+  w.start();
+  for (auto const* path : {"/v1/messages", "/v1/chat/completions"})
+    for (bool const stream : {false, true}) {
+      nlohmann::json body{{"model", "cloud-model"}, {"max_tokens", 20}, {"stream", stream}};
+      body["messages"] = {{{"role", "user"}, {"content", "Who?"}}, {{"role", "assistant"}, {"content", "I, the"}}};
+      auto const answer = post(w.port(), std::string("/w/legal") + path, body.dump());
+      EXPECT_EQ(answer.status, 200) << answer.body;
+      EXPECT_EQ(text_of(answer.body), " local model") << path << (stream ? " streamed" : " whole");
+    }
+}
+
 TEST(Adaptation, MakesTheBodyFitForOllama) {
   world w;
   world_options options;

@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdio>
+#include <functional>
+#include <optional>
 
 #include "integration/world.hpp"
 #include "support/living_ollama.hpp"
+#include "support/llama_server.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace tideover::test {
@@ -117,6 +120,91 @@ TEST(Readiness, IsInTheLogTheMetricsAndReadyz) {
   EXPECT_EQ(daemon.metric("tideover_local_ready", {"check=\"models\""}), 0);
   EXPECT_EQ(daemon.metric("tideover_local_ready", {"check=\"api\""}), 1);
   EXPECT_EQ(daemon.metric("tideover_local_queue_length"), 0);
+}
+
+world_options of_another_make() {
+  world_options options;
+  options.local_dialect = "openai";
+  options.models = "models: [{cloud: \"*\", local: \"qwen3-0.6b\"}]";
+  return options;
+}
+
+TEST(AnotherLocalServer, ListsItsModelsAnswersInFullAndIsReady) {
+  world w;
+  llama_server const server(w.ollama);
+  w.openai.stop();
+  auto& daemon = w.start(of_another_make());
+  auto const list = get(w.port(), "/v1/models");
+  EXPECT_EQ(list.status, 200) << list.body;
+  EXPECT_NE(list.body.find("qwen3-0.6b"), std::string::npos) << list.body;
+  auto const answer = w.chat();
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(text_of(answer.body), local_text) << "thinking is switched off, else nothing would be said";
+  EXPECT_EQ(answer.field("x-tideover-tier"), "local");
+  EXPECT_EQ(text_of(w.chat_stream().body), local_text);
+  EXPECT_TRUE(eventually([&] { return get(daemon.admin_port(), "/readyz?tier=local").status == 200; }));
+}
+
+TEST(AnotherLocalServer, ThatLoadsSaysSoToCallers) {
+  world w;
+  llama_server server(w.ollama, {.loading = true});
+  w.openai.stop();
+  w.start(of_another_make());
+  auto answer = w.chat();
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.field("x-tideover-error"), "local_loading") << answer.body;
+  EXPECT_FALSE(answer.field("retry-after").empty());
+  server.loading(false);
+  EXPECT_TRUE(eventually([&] { return w.chat().status == 200; }));
+  server.loading(true);
+  answer = w.chat();
+  EXPECT_EQ(answer.field("x-tideover-error"), "local_loading") << "known before, and starting again: " << answer.body;
+}
+
+TEST(LocalFailure, IsToldWithTheServersNameAndWithAdviceThatFits) {
+  struct {
+    const char* what;
+    const char* dialect;
+    std::function<void(scripted_upstream&)> change;
+    std::vector<std::string> said, not_said;
+  } const rows[] = {
+      {"away", "ollama", [](auto& s) { s.stop(); }, {"ollama list", "Is it running?"}, {"log"}},
+      {"away, another make", "openai", [](auto& s) { s.stop(); }, {"Is it running?"}, {"ollama list", "log"}},
+      {"crashes",
+       "ollama",
+       [](auto& s) { s.on("/api/chat", reply(500, R"({"error":"the runner has stopped: secret prompt"})")); },
+       {"status 500", "Its log says more."},
+       {"ollama list", "secret prompt", "Is it running?"}},
+      {"crashes, another make",
+       "openai",
+       [](auto& s) { s.on("/v1/chat/completions", reply(500, R"({"error":{"message":"secret prompt"}})")); },
+       {"status 500", "Its log says more."},
+       {"ollama list", "secret prompt", "Is it running?"}},
+      {"no protocol",
+       "ollama",
+       [](auto& s) { s.on("/api/chat", reply(200, std::string(html_page), {}, "text/html")); },
+       {"malformed"},
+       {"ollama list", "Is it running?", "log"}},
+  };
+  for (const auto& row : rows) {
+    world w;
+    std::optional<llama_server> other;
+    auto options = world_options();
+    if (row.dialect == std::string("openai")) {
+      other.emplace(w.ollama);
+      options = of_another_make();
+    }
+    w.openai.stop();
+    w.start(options);
+    EXPECT_EQ(w.chat().status, 200) << row.what;
+    row.change(w.ollama);
+    auto const answer = w.chat();
+    EXPECT_EQ(answer.status, 503) << row.what;
+    EXPECT_EQ(answer.field("x-tideover-error"), "local_unavailable") << row.what;
+    for (const auto& words : row.said) EXPECT_NE(answer.body.find(words), std::string::npos) << row.what << answer.body;
+    for (const auto& words : row.not_said)
+      EXPECT_EQ(answer.body.find(words), std::string::npos) << row.what << answer.body;
+  }
 }
 
 TEST(Readiness, ALocalTierThatIsAwayIsNotReady) {

@@ -25,9 +25,9 @@ std::string world::yaml(const world_options& options) const {
          ", breaker: " + options.breaker + options.openai_more + "}\n" +
          "  anthropic: {tier: cloud, dialect: anthropic, url: \"" + or_else(options.anthropic_url, anthropic.url()) +
          "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.anthropic_more + "}\n" +
-         "  ollama: {tier: local, dialect: ollama, url: \"" + or_else(options.ollama_url, ollama.url()) +
-         "\", timeouts: " + options.local_timeouts + options.local_more + "}\n" + options.models + "\n" +
-         options.workflows + "\n" + options.more + "\n";
+         "  ollama: {tier: local, dialect: " + options.local_dialect + ", url: \"" +
+         or_else(options.ollama_url, ollama.url()) + "\", timeouts: " + options.local_timeouts + options.local_more +
+         "}\n" + options.models + "\n" + options.workflows + "\n" + options.more + "\n";
 }
 
 daemon_process& world::start(const world_options& options) {

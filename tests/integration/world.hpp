@@ -23,12 +23,13 @@ struct world_options {
   std::string local_timeouts = "{connect: 20s, first_content: 60s, response: 60s, idle: 60s, total: 5m}";
   // Never opens: tests that fail often ask what one failure does. Tests of the breaker say what they want.
   std::string breaker = "{failures_to_open: 1000000, failure_ratio: 1, min_requests: 1000000}";
+  std::string local_more;  // further keys of the local upstream, such as `, concurrency: 4`
   std::string openai_url;  // empty: the scripted cloud's
   std::string anthropic_url;
   std::string ollama_url;
-  std::string openai_more;  // further keys of that upstream, such as `, credential: {env: KEY}`
+  std::string local_dialect = "ollama";  // what the local server speaks, whose URL and scripts are still `ollama`'s
+  std::string openai_more;               // further keys of that upstream, such as `, credential: {env: KEY}`
   std::string anthropic_more;
-  std::string local_more;  // of the local upstream, such as `, concurrency: 1`
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";
   std::string listen = "listen: [{address: \"127.0.0.1:0\"}]";

@@ -66,6 +66,7 @@ std::string live_through_one(std::uint64_t seed) {
   route r;
   r.what = d.pick(endpoints);
   r.workflow = &workflow;
+  r.policy = workflow.policy;
   r.cloud_dialect = d.once_in(2) ? dialect::openai : dialect::anthropic;
 
   time_point now{std::chrono::hours(1)};

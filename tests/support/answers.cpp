@@ -196,13 +196,13 @@ json list_entry(const ollama::model& what) {
           {"model", what.name},
           {"modified_at", "2026-05-01T09:00:00Z"},
           {"size", what.size},
-          {"digest", std::string(64, 'a')},
+          {"digest", what.digest},
           {"details",
            {{"family", "llama"},
             {"parameter_size", "8.0B"},
             {"quantization_level", "Q4_K_M"},
             {"context_length", what.context_length}}},
-          {"capabilities", what.capabilities}};
+          {"capabilities", what.own_template ? std::vector<std::string>{"completion"} : what.capabilities}};
 }
 
 json native_end(const said& what) {
@@ -227,14 +227,16 @@ json native_object(const said& what, bool chat, const std::string& text) {
 }
 
 std::string native_whole(const said& what, bool chat) {
-  auto object = native_object(what, chat, what.text());
+  auto object = native_object(what, chat, what.echo + what.text());
   object.update(native_end(what));
   return object.dump();
 }
 
 std::vector<std::string> native_lines(const said& what, bool chat) {
   std::vector<std::string> lines;
-  for (auto const& word : what.words) lines.push_back(native_object(what, chat, word).dump() + "\n");
+  auto echo = what.echo;
+  for (auto const& word : what.words)
+    lines.push_back(native_object(what, chat, std::exchange(echo, "") + word).dump() + "\n");
   auto last = native_object(what, chat, "");
   last.update(native_end(what));
   lines.push_back(last.dump() + "\n");
@@ -307,7 +309,7 @@ std::string ps(const std::vector<model>& installed) {
                       {"model", what.name},
                       {"size", what.size},
                       {"size_vram", what.size},
-                      {"digest", std::string(64, 'a')},
+                      {"digest", what.digest},
                       {"details", {{"family", "llama"}}},
                       {"expires_at", "2318-05-01T09:00:00Z"},
                       {"context_length", 32768}});
@@ -431,7 +433,8 @@ void serve_cloud(scripted_upstream& cloud, const said& what) {
   cloud.on("/v1/embeddings", reply(200, openai::embeddings("text-embedding-3-small"), openai_fields));
 }
 
-void serve_ollama(scripted_upstream& server, std::vector<ollama::model> installed, std::vector<std::string> words) {
+void serve_ollama(scripted_upstream& server, std::vector<ollama::model> installed, std::vector<std::string> words,
+                  bool echoes_prefill) {
   server.on("/api/version", reply(200, R"({"version":"0.33.0"})"));
   server.on("/", reply(200, "Ollama is running", {}, "text/plain"));
   server.on("/api/tags", reply(200, ollama::tags(installed)));
@@ -493,7 +496,10 @@ void serve_ollama(scripted_upstream& server, std::vector<ollama::model> installe
   route("/v1/messages", "messages", false, [](const said& what, const nlohmann::json&) {
     return either(ollama::message(what), ollama::message_events(what), {});
   });
-  route("/api/chat", nullptr, true, [](const said& what, const nlohmann::json&) {
+  route("/api/chat", nullptr, true, [echoes_prefill](said what, const nlohmann::json& body) {
+    auto const messages = body.value("messages", nlohmann::json::array());
+    if (echoes_prefill && !messages.empty() && messages.back().value("role", "") == "assistant")
+      what.echo = messages.back().value("content", "");
     return either(ollama::native_chat(what), ollama::native_chat_lines(what), {}, "application/x-ndjson", true);
   });
   route("/api/generate", nullptr, true, [](const said& what, const nlohmann::json&) {

@@ -16,6 +16,7 @@ struct said {
   std::string id = "42";
   std::vector<std::string> words = {"The ", "cloud ", "answers ", "this."};
   int input_tokens = 9;
+  std::string echo;  // Ollama's native chat: what it was to continue, once more in front, and in no count
 
   std::string text() const;
 };
@@ -44,6 +45,8 @@ namespace ollama {
 struct model {
   std::string name = "llama3.1:8b";
   std::vector<std::string> capabilities = {"completion", "tools"};
+  std::string digest = std::string(64, 'a');
+  bool own_template = false;  // the GGUF's own: /api/tags then knows `completion` alone, /api/show all (0.33)
   std::uint64_t size = 4'900'000'000;
   int context_length = 131072;
   bool loaded = true;
@@ -88,8 +91,11 @@ script raw_bytes(std::string bytes, bool then_close = true);
 /// Every route of both clouds answers well; streams when the body says so.
 void serve_cloud(scripted_upstream& cloud, const said& what = {});
 /// A strict Ollama: catalog, native and /v1 routes; unknown models are 404, wrong bodies 400 as Ollama says them.
+/// `echoes_prefill`: /api/chat answers with a last message of the assistant in front, as 0.33 with llama.cpp does:
+/// whole answers begin with it, streams have it in their first delta together with the first word.
 void serve_ollama(scripted_upstream& server, std::vector<ollama::model> installed = {ollama::model{}},
-                  std::vector<std::string> words = {"The ", "local ", "model ", "answers ", "this."});
+                  std::vector<std::string> words = {"The ", "local ", "model ", "answers ", "this."},
+                  bool echoes_prefill = false);
 inline constexpr std::string_view cloud_text = "The cloud answers this.";
 inline constexpr std::string_view local_text = "The local model answers this.";
 

@@ -75,11 +75,12 @@ std::string living_ollama::ps() const {
   for (const auto& [name, r] : loaded_) {
     const auto* m = find(name);
     if (m == nullptr) continue;
+    auto const size = how_.ps_tells_sizes ? m->size : 0;
     models.push_back({{"name", name},
                       {"model", name},
-                      {"size", m->size},
-                      {"size_vram", static_cast<std::uint64_t>(static_cast<double>(m->size) * how_.gpu_share)},
-                      {"digest", std::string(64, 'a')},
+                      {"size", size},
+                      {"size_vram", static_cast<std::uint64_t>(static_cast<double>(size) * how_.gpu_share)},
+                      {"digest", m->digest},
                       {"expires_at", "2318-05-01T09:00:00Z"},
                       {"context_length", r.window}});
   }
@@ -160,7 +161,9 @@ void living_ollama::chat(served_connection& c, const recorded_request& r) {
   bool const whole = !how.generate_until || gate_before_peer(c, *how.generate_until);
   std::string text = "The local model answers this.";
   if (messages.back().value("role", "") == "assistant")
-    text = how.continues_prefill ? " five six seven" : "One two three four five";
+    text = how.echoes_prefill      ? messages.back().value("content", "") + " seven eight"
+           : how.continues_prefill ? " seven eight nine"
+                                   : "one two three four five six";
   constexpr int tokens = 40;
   object["message"] = {{"role", "assistant"}, {"content", text}};
   object["done"] = true;

@@ -20,9 +20,11 @@ struct living_options {
   double gpu_share = 1;                                      // of what is loaded
   double tokens_per_second = 50;                             // as told
   double load_seconds = 3;                                   // as told, not waited for
-  bool ps_hangs_while_loading = true;
-  bool capabilities_in_tags = true;  // false: a server before 0.30
+  bool ps_hangs_while_loading = false;  // 0.33 leaves out a model that is loading; others are said to hang (OL §12)
+  bool ps_tells_sizes = true;           // false: 0 of 0, as on a machine without a GPU
+  bool capabilities_in_tags = true;     // false: a server before 0.30
   bool continues_prefill = true;
+  bool echoes_prefill = false;         // and says it once more first, as the native path of 0.33 does
   std::optional<gate> load_until;      // a load ends when the test opens it
   std::optional<gate> generate_until;  // a generation does
   std::string failure;                 // every chat fails with status 500 and these words

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "tideover/config/snapshot.hpp"
 #include "tideover/net/dialer.hpp"
 
 namespace tideover::ops {
@@ -16,14 +17,17 @@ struct control_answer {
   std::string problem;
 };
 
-/// `authority` goes into Host; `path` begins with a slash.
+/// `authority` goes into Host; `path` begins with a slash. `bearer`: the upstream's own key, where it has one.
 net::task<control_answer> control_get(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
                                       std::string authority, std::string path, std::size_t limit_bytes,
-                                      time_point deadline);
+                                      time_point deadline, std::string bearer = {});
 
 /// The same with a JSON body.
 net::task<control_answer> control_post(net::event_loop& loop, net::resolver& names, const net::dial_target& target,
                                        std::string authority, std::string path, std::string json,
-                                       std::size_t limit_bytes, time_point deadline);
+                                       std::size_t limit_bytes, time_point deadline, std::string bearer = {});
+
+/// The key that requests to this upstream carry; empty where none is configured.
+std::string bearer_of(const config::upstream& to);
 
 }  // namespace tideover::ops

@@ -1,4 +1,5 @@
-// Keeps up what the local servers have: asks /api/tags and /api/ps now and then, and whenever somebody needs to know.
+// Keeps up what the local servers have: asks Ollama's /api/tags, /api/ps and /api/show, or another server's /v1/models,
+// now and then and whenever somebody needs to know.
 // Not a readiness monitor: it tells what is installed and loaded, not whether it works well.
 #pragma once
 
@@ -42,7 +43,10 @@ class local_catalog_watch {
   static constexpr auto interval_while_unknown = std::chrono::seconds(2);
   static constexpr auto interval_while_troubled = std::chrono::seconds(5);
   static constexpr auto patience = std::chrono::seconds(3);
-  static constexpr auto patience_for_loaded = std::chrono::seconds(1);  // /api/ps hangs while a model loads (OL §12)
+  static constexpr auto patience_for_loaded = std::chrono::seconds(1);  // /api/ps may hang while a model loads (OL §12)
+  /// The first catalog shall not wait long for details: what is not told by then is asked for next time.
+  static constexpr auto patience_for_details = std::chrono::seconds(1);
+  static constexpr int details_at_once = 4;
 
  private:
   struct server {
@@ -52,7 +56,16 @@ class local_catalog_watch {
     std::string loaded_json;  // the last answer of /api/ps
     time_point loading_since = never;
     policy::local_catalog catalog;
+    std::map<std::string, policy::shown_model> shown;  // what /api/show told, by name and digest; control loop only
+    bool details_missing = false;
   };
+  /// What one round of questions found out about a server.
+  struct finding {
+    policy::api_answer answered = policy::api_answer::answers;
+    std::string problem{};
+    std::optional<policy::local_catalog> catalog{};
+  };
+  struct questions;
   struct learned {
     std::uint64_t usual_context = 0;
     bool fits = true;
@@ -60,14 +73,16 @@ class local_catalog_watch {
   void start();
   void ended();
   net::task<void> ask(server& whom);
-  net::task<void> ask_capabilities(server& whom, policy::local_catalog& found, time_point deadline);
+  net::task<finding> ask_ollama(server& whom);
+  net::task<finding> ask_other(server& whom);
+  net::task<void> ask_capabilities(server& whom, policy::local_catalog& found);
+  net::task<void> ask_in_turn(server& whom, std::shared_ptr<questions> open);
   void publish();
 
   net::event_loop& control_;
   net::resolver& names_;
-  std::vector<server> servers_;               // written on the control loop, with the mutex held
-  std::map<std::string, learned> by_files_;   // control loop only
-  std::map<std::string, std::string> shown_;  // answers of /api/show, likewise; control loop only
+  std::vector<server> servers_;              // written on the control loop, with the mutex held
+  std::map<std::string, learned> by_files_;  // control loop only
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
   std::vector<std::function<void()>> waiting_;

@@ -21,6 +21,7 @@ class local_tier : public proxy::local_knowledge {
   std::shared_ptr<const policy::local_catalog> current() const override { return catalog_.current(); }
   void refresh(std::function<void()> done) override { catalog_.refresh(std::move(done)); }
   std::optional<bool> continues_prefill(std::string_view model) const override;
+  policy::prefill_habit prefill_habit(std::string_view model) const override;
   void note_timing(std::string_view model, const policy::inference_timing& timing) override;
   void expect(std::string_view model) override;
   void load(std::string model, std::uint16_t url, std::function<void()> done) override;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/ops/control_get.hpp"
 #include "tideover/ops/local_catalog.hpp"
 #include "tideover/ops/readiness_report.hpp"
 #include "tideover/policy/readiness.hpp"
@@ -40,8 +41,9 @@ class readiness_monitor {
   // From any thread.
   readiness_report report() const;
   void note_timing(std::string_view model, const policy::inference_timing& timing);
-  std::optional<bool> continues_prefill(std::string_view model) const;
-  std::optional<duration> usual_load(std::string_view model) const;  // nothing: no load was seen
+  std::optional<bool> continues_prefill(std::string_view model) const;  // the file's word comes first
+  policy::prefill_habit prefill_habit(std::string_view model) const;    // what was found out, whatever the file says
+  std::optional<duration> usual_load(std::string_view model) const;     // nothing: no load was seen
   void note_load(std::string_view model, duration took);
 
   /// A busy start is nobody's friend: what is installed is known at once, the first test comes a little later.
@@ -59,7 +61,7 @@ class readiness_monitor {
     policy::model_test test;
     time_point tested = time_point::min();
     std::deque<double> speeds;
-    std::optional<bool> prefill;
+    policy::prefill_habit prefill = policy::prefill_habit::unknown;
     time_point served = time_point::min();  // a real answer told its timing
     policy::inference_timing timing;
   };
@@ -73,13 +75,15 @@ class readiness_monitor {
   net::task<void> check(bool asked_for);
   std::vector<target> choose_targets(const policy::local_catalog& catalog, bool asked_for) const;
   net::task<void> test_one(target what);
-  net::task<std::optional<bool>> try_prefill(const target& what, const policy::local_model& m, time_point deadline);
+  net::task<policy::prefill_habit> try_prefill(const target& what, const policy::local_model& m, time_point deadline);
   std::string stand_in(const policy::local_catalog& catalog) const;
   void judge(time_point now);
   policy::readiness_facts facts(const policy::local_catalog& catalog, time_point now) const;  // with the mutex held
   model_record& record_of(const policy::local_model& m);                                      // with the mutex held
   const model_record* known_record(const policy::local_catalog& catalog, std::string_view model) const;  // likewise
 
+  /// Of the upstream; Ollama has none.
+  std::string key() const { return settings().dialect == dialect::ollama ? std::string() : bearer_of(settings()); }
   const config::upstream& settings() const { return around_.configuration->upstreams[around_.upstream]; }
 
   surroundings const around_;

@@ -23,7 +23,7 @@ struct local_model {
   std::uint64_t loaded_context = 0;  // its window now; 0: not loaded, or a server that does not tell
   std::uint64_t usual_context = 0;   // its window after a load without options; 0: never seen
   std::uint64_t loaded_bytes = 0;    // memory it takes; 0: not loaded, or a server that does not tell
-  double gpu_fraction = 0;           // the share of that on the GPU
+  double gpu_fraction = 0;           // the share of that on the GPU; means nothing where loaded_bytes is 0
   bool fits = true;                  // false: the readiness test saw that it does not load, or hardly on the GPU
   bool remote = false;               // served by ollama.com: never local (OL §13)
   bool capabilities_known = false;
@@ -32,7 +32,8 @@ struct local_model {
 
 /// What one server has, or several taken together.
 struct local_catalog {
-  bool known = false;  // false: nothing could be asked yet
+  bool known = false;    // false: nothing could be asked yet
+  bool loading = false;  // why nothing is known: the server answers, but is still loading the only model it has
   std::vector<local_model> models;
   std::vector<local_catalog> by_url{};  // each server's own; empty where there is only one
 
@@ -48,9 +49,24 @@ std::optional<local_catalog> read_catalog(std::string_view tags_json, std::strin
 /// /api/ps alone, into a catalog that has the installed models. Nothing changes when it is no such answer.
 void read_loaded(std::string_view ps_json, local_catalog& catalog);
 
-/// POST /api/show of a server that lists no capabilities (before 0.30): what it says goes into `m`. False when it is no
-/// such answer.
-bool read_show(std::string_view show_json, local_model& m);
+/// What POST /api/show of Ollama tells of one model.
+struct shown_model {
+  bool capabilities_known = false;
+  bool completion = false, tools = false, vision = false, thinking = false, embedding = false;
+  bool remote = false;
+  std::uint64_t trained_context = 0;
+};
+/// Nothing when it is no such answer.
+std::optional<shown_model> read_show(std::string_view show_json);
+/// What it tells comes before what /api/tags lists: for models whose template is the GGUF's own, only /api/show knows
+/// tools and thinking (measured with 0.33). Where it tells nothing, the listing stands.
+void apply_show(const shown_model& shown, local_model& m);
+
+/// GET /v1/models of another local server (llama.cpp, vLLM, LM Studio); nothing when it is no such answer. What such a
+/// server lists is loaded, because they load at start; what its models can do is not told.
+std::optional<local_catalog> read_openai_catalog(std::string_view models_json);
+/// llama-server's word, with status 503, while it loads the model it was started with.
+bool says_loading(int status, std::string_view body);
 
 /// Several servers as one: a model is installed or loaded where any has it so; windows are the largest.
 local_catalog merge_catalogs(std::vector<local_catalog> by_url);

@@ -45,7 +45,7 @@ std::string_view token(ready_check c);
 enum class api_answer : std::uint8_t {
   unknown,  // not asked yet
   answers,
-  loading,  // it answers, but not about what is loaded: a model is being loaded (OL §12)
+  loading,  // it answers, but a model is being loaded: /api/ps hangs (OL §12), or llama-server says so
   silent,   // it takes connections and says nothing
   refused,  // nobody takes connections there
   odd,      // it answers, but not like a local server
@@ -67,6 +67,29 @@ struct inference_timing {
 /// 0: nothing was generated.
 double tokens_per_second(const inference_timing& t);
 
+/// What a model's server makes of an answer that was begun elsewhere and is the last message it is given.
+enum class prefill_habit : std::uint8_t {
+  unknown,      // nobody has tried
+  begins_anew,  // it answers as if nothing had been begun
+  continues,    // it goes on, with nothing but what is new
+  echoes,       // it says what was begun once more, byte for byte, and goes on
+};
+/// `answer` is what followed `begun`, which had to go on with the word `next`. To tell an echo from a new beginning,
+/// the answer must have been allowed too few tokens to say both.
+prefill_habit prefill_habit_of(std::string_view begun, std::string_view next, std::string_view answer);
+
+/// Does it go on with what was begun, once an echo is left out?
+constexpr std::optional<bool> goes_on(prefill_habit habit) {
+  if (habit == prefill_habit::unknown) return std::nullopt;
+  return habit != prefill_habit::begins_anew;
+}
+/// Does it say what was begun once more? Of a model that begins anew nothing is known: it was seen to do neither.
+constexpr std::optional<bool> says_it_again(prefill_habit habit) {
+  if (habit == prefill_habit::echoes) return true;
+  if (habit == prefill_habit::continues) return false;
+  return std::nullopt;
+}
+
 /// The newest knowledge of one model, from a test or from real traffic.
 struct model_test {
   std::string model{};
@@ -86,6 +109,7 @@ struct readiness_facts {
   std::vector<std::string> needed{};  // models that the configuration names
   std::vector<model_test> tests{};
   config::readiness limits{};
+  enum dialect dialect = dialect::ollama;  // of the servers: other advice, and no word on GPU
 };
 
 struct readiness_finding {

@@ -30,10 +30,11 @@ namespace tideover::proxy {
 
 /// What the session does with the connection afterwards.
 enum class after_exchange : std::uint8_t {
-  keep,    // the next request may come
-  close,   // orderly end
-  linger,  // the caller may still be sending: let it read our answer before the connection goes
-  abort,   // end it so that the caller can see that something is missing
+  keep,         // the next request may come
+  close,        // orderly end
+  linger,       // the caller may still be sending: let it read our answer before the connection goes
+  abort,        // end it so that the caller can see that something is missing
+  abort_later,  // the same, once the caller had the time to read what it was told
 };
 
 class exchange {
@@ -112,7 +113,9 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill() const;
+  std::optional<bool> echoes_prefill() const;
   int local_fault_status() const;
+  adapt::own_error model_not_there(std::uint16_t upstream) const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();

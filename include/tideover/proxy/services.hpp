@@ -34,6 +34,8 @@ class local_knowledge {
   virtual std::shared_ptr<const policy::local_catalog> current() const = 0;
   /// Does this model go on with an answer that was begun elsewhere? Nothing: nobody has tried yet.
   virtual std::optional<bool> continues_prefill(std::string_view) const { return std::nullopt; }
+  /// How its server was seen to answer one, whatever the file says.
+  virtual policy::prefill_habit prefill_habit(std::string_view) const { return policy::prefill_habit::unknown; }
   /// Asks the local server now; `done` runs on some thread when that is over, however it went.
   virtual void refresh(std::function<void()> done) = 0;
 

@@ -25,6 +25,9 @@ std::string_view anthropic_stop_reason(end_reason why);
 /// What is shown where the server did not count: the estimate of the prompt, the answer by its size.
 usage used_with_estimates(const std::optional<usage>& counted, std::uint64_t prompt, std::size_t answer_bytes);
 
+/// What is new in a whole answer to a request that ended in a beginning of it.
+std::string without_prefill(std::string_view text, std::string_view prefill);
+
 void append_openai_usage(std::string& out, const usage& u);
 void append_anthropic_usage(std::string& out, const usage& u);
 /// The array that chat calls `content` and Responses `logprobs`.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "answer_write.hpp"
+#include "joint.hpp"
 #include "overloaded.hpp"
 #include "tideover/adapt/error_body.hpp"
 
@@ -12,9 +13,13 @@ namespace tideover::adapt::chat::answer {
 stream_writer::stream_writer(endpoint what, const writer_options& options)
     : what_(what),
       request_id_(options.request_id),
+      prefill_(options.prefill),
+      joint_(prefill_.empty() ? nullptr : std::make_unique<joint>(prefill_, echo::accepted)),
       show_reasoning_(options.show_reasoning),
       must_call_(options.must_call),
       prompt_tokens_(options.prompt_tokens) {}
+
+stream_writer::~stream_writer() = default;
 
 void stream_writer::write(const event& e, std::string& out) {
   if (state_ != state::open) return;
@@ -22,23 +27,49 @@ void stream_writer::write(const event& e, std::string& out) {
   std::visit(overloaded{
                  [](const begin&) {},
                  [](const timings&) {},
-                 [this](const text_delta& d) {
-                   if (grows(d.text.size()) && !d.text.empty()) on_text(d.text);
-                 },
+                 [this](const text_delta& d) { say(d.text); },
                  [this](const reasoning_delta& d) {
                    if (grows(d.text.size()) && show_reasoning_ && !d.text.empty()) on_reasoning(d.text);
                  },
                  [this](const tool_call& c) {
                    called_ = true;
+                   say_rest();
                    if (grows(c.name.size() + c.arguments.size())) on_call(c);
                  },
                  [this](const logprobs& l) { on_logprobs(l); },
                  [this](const usage& u) { used_ = u; },
-                 [this](const finish& f) { end(f.why); },
+                 [this](const finish& f) {
+                   say_rest();
+                   if (state_ == state::open) end(f.why);
+                 },
                  [this](const error& f) { fail(f); },
              },
              e);
   out_ = nullptr;
+}
+
+void stream_writer::say(std::string_view text) {
+  std::string fresh;
+  if (joint_) {
+    joint_->take(text, fresh);
+    text = fresh;
+  }
+  if (grows(text.size()) && !text.empty()) on_text(text);
+}
+
+/// No more of this text comes: what was held back because it might have been the caller's own is not.
+void stream_writer::say_rest() {
+  std::string fresh;
+  if (joint_) joint_->end(fresh);
+  if (!fresh.empty() && grows(fresh.size())) on_text(fresh);
+}
+
+std::string without_prefill(std::string_view text, std::string_view prefill) {
+  std::string fresh;
+  joint meeting(prefill, echo::accepted);
+  meeting.take(text, fresh);
+  meeting.end(fresh);
+  return fresh;
 }
 
 bool stream_writer::grows(std::size_t bytes) {

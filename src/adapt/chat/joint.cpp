@@ -33,9 +33,10 @@ std::string_view without_white_end(std::string_view text) {
   return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
 }
 
-joint::joint(std::string_view said) : text_(without_white_end(said)), white_(said.substr(text_.size())) {
-  text_words_ = text_.substr(white_size(text_));
-  if (text_.empty()) state_ = state::joined;  // nothing that could be repeated
+joint::joint(std::string_view said, echo repeats)
+    : repeats_(repeats), text_(without_white_end(said)), white_(said.substr(text_.size())) {
+  text_words_ = repeats == echo::accepted ? text_ : text_.substr(white_size(text_));
+  if (text_.empty() || repeats == echo::none) state_ = state::joined;  // nothing is repeated
 }
 
 bool joint::take(std::string_view piece, std::string& fresh) {
@@ -50,13 +51,13 @@ bool joint::take(std::string_view piece, std::string& fresh) {
 
 bool joint::end(std::string& fresh) {
   if (state_ != state::comparing) return state_ == state::joined;
-  if (matched_ >= certain_bytes) return refuse("it began anew and ended too early");
+  if (matched_ >= certain_bytes && repeats_ != echo::accepted) return refuse("it began anew and ended too early");
   return join(held_, fresh);
 }
 
 /// The words of held_ are a beginning of the text; are they still?
 bool joint::compare(std::string& fresh) {
-  if (matched_ == 0) {
+  if (matched_ == 0 && repeats_ != echo::accepted) {
     words_at_ = white_size(held_);
     if (words_at_ == held_.size()) return held_.size() <= most_white_bytes || join(held_, fresh);
   }
@@ -65,15 +66,16 @@ bool joint::compare(std::string& fresh) {
   while (matched_ < comparable && words[matched_] == text_words_[matched_]) ++matched_;
 
   if (matched_ == text_words_.size()) {
-    if (matched_ < certain_bytes) return refuse("it may have begun anew");
-    if (repeats_itself(text_words_)) return refuse("it may have begun anew, or repeated itself once more");
+    const bool in_doubt = repeats_ == echo::unknown;
+    if (in_doubt && matched_ < certain_bytes) return refuse("it may have begun anew");
+    if (in_doubt && repeats_itself(text_words_)) return refuse("it may have begun anew, or repeated itself once more");
     const bool same_white = std::string_view(held_).substr(0, words_at_) == text_.substr(0, text_.size() - matched_);
     if (!same_white) return refuse("it began anew, with other white space");
-    began_anew_ = true;
+    began_anew_ = in_doubt;
     return join(words.substr(matched_), fresh);
   }
   if (matched_ == words.size()) return true;  // so far the same
-  if (matched_ >= certain_bytes) return refuse("it began anew, with other words");
+  if (matched_ >= certain_bytes && repeats_ != echo::accepted) return refuse("it began anew, with other words");
   return join(held_, fresh);
 }
 

@@ -97,9 +97,9 @@ void render_common(json& out, const request& what, const prepared& ready, const 
   }
 }
 
-rendered finish(std::string path, const json& body, prepared&& ready) {
-  return {std::move(path), write_document(body), std::move(ready.notes), ready.must_call,
-          std::move(ready.allowed_calls)};
+rendered finish(std::string path, const json& body, prepared&& ready, std::string prefill) {
+  return {std::move(path), write_document(body),           std::move(ready.notes),
+          ready.must_call, std::move(ready.allowed_calls), std::move(prefill)};
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ json keep_alive_value(const std::string& text) {
 }
 
 std::variant<rendered, refusal> render_ollama_chat(const request& what, const render_options& options) {
-  auto ready = prepare(what, options, true);
+  auto ready = prepare(what, options, {.needs_instruction = true, .refuses_unable = true});
   if (ready.refused) return std::move(*ready.refused);
   json out = {{"model", options.model}};
   if (what.suffix) {
@@ -123,7 +123,7 @@ std::variant<rendered, refusal> render_ollama_chat(const request& what, const re
     out["suffix"] = *what.suffix;
     if (!system.empty()) out["system"] = std::move(system);
     render_common(out, what, ready, options);
-    return finish("/api/generate", out, std::move(ready));
+    return finish("/api/generate", out, std::move(ready), {});
   }
   out["messages"] = json::array();
   for (auto const& one : ready.messages) out["messages"].push_back(render_message(ready, one));
@@ -132,7 +132,8 @@ std::variant<rendered, refusal> render_ollama_chat(const request& what, const re
     out["tools"].push_back({{"type", "function"}, {"function", std::move(function)}});
   }
   render_common(out, what, ready, options);
-  return finish("/api/chat", out, std::move(ready));
+  auto prefill = begun_answer(ready);
+  return finish("/api/chat", out, std::move(ready), std::move(prefill));
 }
 
 }  // namespace tideover::adapt::chat

@@ -76,9 +76,11 @@ void render_parameters(json& out, const parameters& params) {
   if (!params.stop.empty()) out["stop"] = params.stop;
 }
 
-/// Where the model is known to think. Templates take the switch, models that grade their thinking the effort.
+/// Templates take the switch, models that grade their thinking the effort; whoever knows neither passes over them.
+/// Said even where nothing is known of the model, because one that thinks unasked may spend a small budget on that
+/// alone and say nothing (measured with llama-server).
 void render_thinking(json& out, reasoning wish, const capabilities& can) {
-  if (!can.known || !can.thinking) return;
+  if (can.known && !can.thinking) return;
   out["chat_template_kwargs"] = {{"enable_thinking", asks(wish)}};
   if (wish == reasoning::low) out["reasoning_effort"] = "low";
   if (wish == reasoning::medium) out["reasoning_effort"] = "medium";
@@ -91,7 +93,7 @@ std::variant<rendered, refusal> render_openai_chat(const request& what, const re
   if (what.suffix)
     return refusal{"unsupported_parameter", "suffix",
                    "This local server does not fill a gap between two texts; leave suffix out."};
-  auto ready = prepare(what, options, false);
+  auto ready = prepare(what, options, server_habits{});
   if (ready.refused) return std::move(*ready.refused);
   json out = {{"model", options.model}, {"messages", json::array()}};
   for (auto const& one : ready.messages) out["messages"].push_back(render_message(one));
@@ -113,8 +115,9 @@ std::variant<rendered, refusal> render_openai_chat(const request& what, const re
     out["add_generation_prompt"] = false;
     out["continue_final_message"] = true;
   }
-  return rendered{"/v1/chat/completions", write_document(out), std::move(ready.notes), ready.must_call,
-                  std::move(ready.allowed_calls)};
+  auto prefill = begun_answer(ready);
+  return rendered{"/v1/chat/completions",         write_document(out), std::move(ready.notes), ready.must_call,
+                  std::move(ready.allowed_calls), std::move(prefill)};
 }
 
 }  // namespace tideover::adapt::chat

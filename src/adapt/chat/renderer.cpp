@@ -43,10 +43,10 @@ void prepare_tools(const request& what, const render_options& options, prepared&
   }
 }
 
-void prepare_thinking(const request& what, const render_options& options, prepared& out) {
+void prepare_thinking(const request& what, const render_options& options, server_habits server, prepared& out) {
   out.think = what.think;
   if (!asks(out.think)) return;
-  if (!options.can.known || !options.can.thinking) {
+  if (options.can.known ? !options.can.thinking : server.refuses_unable) {
     out.note(options.can.known ? "dropped the wish for reasoning: the local model does not think"
                                : "dropped the wish for reasoning: it is not known whether the local model thinks");
     out.think = reasoning::off;
@@ -178,7 +178,7 @@ void prepared::note(std::string text) {
   if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(std::move(text));
 }
 
-prepared prepare(const request& what, const render_options& options, bool instruct) {
+prepared prepare(const request& what, const render_options& options, server_habits server) {
   prepared out;
   out.format = what.format;
   prepare_messages(what, options, out);
@@ -187,15 +187,21 @@ prepared prepare(const request& what, const render_options& options, bool instru
                           "The local model cannot see images; map this model to a local one that can."};
   prepare_tools(what, options, out);
   add_workflow_prompt(options, out);
-  if (out.must_call && instruct) add_call_instruction(options, out);
+  if (out.must_call && server.needs_instruction) add_call_instruction(options, out);
   if (options.continuation) add_continuation(*options.continuation, out.messages);
-  prepare_thinking(what, options, out);
+  prepare_thinking(what, options, server, out);
   out.params = prepare_parameters(what.params, options.defaults);
   if (options.room_for_answer) {
     auto const room = static_cast<std::int64_t>(std::clamp<std::uint64_t>(*options.room_for_answer, 1, 1u << 30));
     out.params.max_tokens = std::min(out.params.max_tokens.value_or(room), room);
   }
   return out;
+}
+
+std::string begun_answer(const prepared& ready) {
+  if (ready.messages.empty()) return {};
+  auto const& last = ready.messages.back();
+  return last.who == role::assistant && last.calls.empty() ? joined_text(last) : std::string();
 }
 
 std::string joined_text(const message& from) {

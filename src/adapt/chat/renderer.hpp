@@ -27,8 +27,15 @@ struct prepared {
   void note(std::string text);
 };
 
-/// `instruct`: tell the model in words that it must call a tool, for servers that have no better way.
-prepared prepare(const request& what, const render_options& options, bool instruct);
+/// What a kind of server needs or minds.
+struct server_habits {
+  bool needs_instruction = false;  // that a tool must be called is said to the model in words: there is no better way
+  bool refuses_unable = false;     // asking a model to think that cannot is an error, so it must be known to be able
+};
+prepared prepare(const request& what, const render_options& options, server_habits server);
+
+/// The begun answer that the messages end in; empty where they end otherwise.
+std::string begun_answer(const prepared& ready);
 
 /// For Ollama: a duration stays text, seconds become a number, because its parser takes no text without a unit.
 json keep_alive_value(const std::string& text);

@@ -32,10 +32,17 @@ std::string_view splice::prefill() const { return without_white_end(text()); }
 bool splice::finished() const { return writer_ && writer_->finished(); }
 bool splice::failed() const { return writer_ && writer_->failed(); }
 
+void splice::asked(std::string_view whole_prefill, std::optional<bool> echoes) {
+  asked_ = std::string(whole_prefill).append(text().substr(prefill().size()));
+  echoes_ = echoes;
+}
+
 void splice::write(const event& e, std::string& out) {
   if (!obstacle().empty() || finished() || failed()) return;
   if (!writer_) {
-    joint_ = std::make_unique<joint>(text());
+    if (!asked_) asked_ = text();
+    const echo repeats = !echoes_ ? echo::unknown : *echoes_ ? echo::expected : echo::none;
+    joint_ = std::make_unique<joint>(*asked_, repeats);
     writer_ = relayed_->go_on({.include_usage = include_usage_,
                                .show_reasoning = true,  // it never gets there
                                .prompt_tokens = prompt_tokens_,
@@ -71,9 +78,10 @@ void splice::refuse(std::string_view why, std::string& out) {
   writer_->write(error{"upstream_ended_early", message.append(why).append(".")}, out);
 }
 
-/// The writer counts what was said before by itself, which a model that began anew has counted as well.
+/// The writer counts what was said before by itself, which a model that began anew has counted as well. A server's echo
+/// is in no count.
 usage splice::adjusted(usage u) const {
-  if (joint_->began_anew()) u.completion -= std::min(u.completion, tokens_of_bytes(text().size()));
+  if (joint_->began_anew()) u.completion -= std::min(u.completion, tokens_of_bytes(asked_->size()));
   return u;
 }
 

@@ -172,6 +172,13 @@ class whole_writer {
 }  // namespace
 
 std::string write_whole(endpoint what, const whole& of, const writer_options& options) {
+  if (!options.prefill.empty()) {
+    whole fresh = of;
+    fresh.text = without_prefill(of.text, options.prefill);
+    writer_options rest = options;
+    rest.prefill = {};
+    return write_whole(what, fresh, rest);
+  }
   whole_writer writer(of, options);
   switch (what) {
     case endpoint::completions: return writer.completions();

@@ -1,12 +1,8 @@
 // The local tier's watchers against an Ollama that loads, hangs, runs on the CPU and goes away: driven from the test's
 // thread, with a clock that the test moves. Real connections on loopback.
-#include "tideover/ops/local_tier.hpp"
-
-#include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
-#include "support/living_ollama.hpp"
+#include "component/ops/tier.hpp"
 
 namespace tideover::ops {
 namespace {
@@ -14,63 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using policy::ready_check;
 using policy::ready_state;
-
-struct Tier : testing::Test {
-  Tier() {
-    config::upstream local;
-    local.name = "ollama";
-    local.title = "Ollama";
-    local.tier = tier::local;
-    local.dialect = dialect::ollama;
-    local.urls.push_back({false, "127.0.0.1", server.port(), {}});
-    made->upstreams = {local};
-    made->models = {{"*", "llama3.1:8b"}};
-    made->workflows["default"].name = "default";
-  }
-  ~Tier() override {
-    loop.reactions().cancel_everything();
-    tier_.reset();
-  }
-
-  void begin(test::living_options how = {}) {
-    ollama.emplace(server, std::move(how));
-    shared.configuration = made;
-    shared.upstreams = proxy::list_routes(*made);
-    shared.names = &names;
-    shared.gates = {std::make_shared<proxy::local_gate>(made->upstreams[0])};
-    tier_.emplace(loop, shared);
-  }
-  /// Lets the loop and the tier run until `holds`; false when it never does.
-  bool until(const std::function<bool()>& holds) {
-    for (auto const deadline = test::soon(); clock::now() < deadline;) {
-      tier_->tick(clock::now() + ahead, trouble);
-      loop.turn(5ms);
-      loop.reactions().sweep(clock::now());
-      if (holds()) return true;
-    }
-    return false;
-  }
-  readiness_report check() {
-    bool done = false;
-    tier_->readiness()->check_now([&] { done = true; });
-    EXPECT_TRUE(until([&] { return done; }));
-    return tier_->readiness()->report();
-  }
-  bool known() {
-    return until([&] { return tier_->current()->known; });
-  }
-  int chats() const { return static_cast<int>(server.requests_to("/api/chat").size()); }
-
-  test::scripted_upstream server;
-  std::shared_ptr<config::snapshot> made = std::make_shared<config::snapshot>();
-  net::event_loop loop;
-  net::resolver names;
-  proxy::services shared;
-  std::optional<test::living_ollama> ollama;
-  std::optional<local_tier> tier_;
-  duration ahead{};  // of the real clock
-  bool trouble = false;
-};
 
 test::living_options with_one_model(bool loaded) {
   test::living_options how;
@@ -116,6 +55,22 @@ TEST_F(Tier, ThePrefillIsTriedOncePerModel) {
   EXPECT_EQ(chats(), 3);
 }
 
+TEST_F(Tier, AServerThatSaysThePrefillOnceMoreContinuesIt) {
+  begin();
+  check();
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::continues);
+  tier_.reset();
+  auto how = with_one_model(true);
+  how.echoes_prefill = true;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), true);
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::echoes);
+  EXPECT_EQ(r.models.at(0).continues_prefill, true);
+  auto const asked = nlohmann::json::parse(server.requests_to("/api/chat").back().body);
+  EXPECT_LE(asked["options"]["num_predict"], 6) << "else a new beginning would look the same";
+}
+
 TEST_F(Tier, TheFilesWordOnPrefillComesBeforeATest) {
   made->models[0].prefill = config::prefill::yes;
   auto how = with_one_model(true);
@@ -123,6 +78,7 @@ TEST_F(Tier, TheFilesWordOnPrefillComesBeforeATest) {
   begin(how);
   check();
   EXPECT_EQ(tier_->continues_prefill("llama3.1:8b"), true);
+  EXPECT_EQ(tier_->prefill_habit("llama3.1:8b"), policy::prefill_habit::begins_anew) << "what was found out stands";
 }
 
 TEST_F(Tier, AMissingModelIsDegradedOrDown) {
@@ -143,6 +99,18 @@ TEST_F(Tier, AModelOnTheCpuIsSeen) {
   auto const r = check();
   EXPECT_EQ(r.verdict.state, ready_state::degraded);
   EXPECT_EQ(r.verdict.of(ready_check::gpu), ready_state::degraded);
+}
+
+TEST_F(Tier, AMachineWithoutAGpuThatTellsNoSharesIsNotDegraded) {
+  test::living_options how;
+  how.ps_tells_sizes = false;
+  begin(how);
+  auto const r = check();
+  EXPECT_EQ(r.verdict.state, ready_state::ready) << readiness_table(r);
+  EXPECT_EQ(r.verdict.of(ready_check::gpu), ready_state::unknown);
+  ASSERT_EQ(r.models.size(), 1u);
+  EXPECT_FALSE(r.models[0].gpu_known) << "no share in metrics and JSON";
+  EXPECT_EQ(r.models[0].context_tokens, 8192u);
 }
 
 TEST_F(Tier, ASlowModelIsSeen) {
@@ -214,6 +182,49 @@ TEST_F(Tier, AnOldServerIsAskedForCapabilitiesOncePerModel) {
   EXPECT_EQ(tier_->current()->find("llama3.1:8b")->trained_context, 131072u);
   check();
   EXPECT_EQ(server.requests_to("/api/show").size(), 1u);
+}
+
+TEST_F(Tier, WhatTheListingLeavesOutIsAskedForOnceAndAgainForOtherFiles) {
+  test::living_options how;
+  how.installed[0].capabilities = {"tools", "thinking", "completion"};
+  how.installed[0].own_template = true;
+  for (int i = 0; i < 9; ++i) {
+    test::ollama::model other;
+    other.name = "other:" + std::to_string(i) + "b";
+    how.installed.push_back(other);
+  }
+  begin(how);
+  ASSERT_TRUE(known());
+  auto const listed = nlohmann::json::parse(test::ollama::tags(how.installed))["models"][0]["capabilities"];
+  EXPECT_EQ(listed, nlohmann::json{"completion"});
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->tools);
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->thinking);
+  EXPECT_EQ(shows(), 10u);
+  look();
+  EXPECT_EQ(shows(), 10u) << "what is known is not asked for again";
+  ollama->change([](auto& h) { h.installed.resize(1), h.installed[0].digest = std::string(64, 'b'); });
+  look();
+  EXPECT_EQ(shows(), 11u) << "other files may have another template";
+}
+
+TEST_F(Tier, WhereDetailsAreRefusedTheListingStandsAndTheyAreAskedForNextTime) {
+  test::living_options how;
+  how.installed[0].capabilities = {"completion", "vision"};
+  begin(how);
+  server.on("/api/show", test::reply(500, R"({"error":"no"})"));
+  ASSERT_TRUE(known());
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->vision);
+  EXPECT_EQ(shows(), 1u);
+  server.on("/api/show", test::reply(200, R"({"capabilities":["completion","tools"]})"));
+  look();
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->tools);
+}
+
+TEST_F(Tier, DetailsThatDoNotComeHoldNobodyUpForLong) {
+  begin();
+  server.on("/api/show", test::silence());
+  ASSERT_TRUE(known());
+  EXPECT_TRUE(tier_->current()->find("llama3.1:8b")->loaded) << "and what is loaded is known all the same";
 }
 
 TEST_F(Tier, NothingIsTestedWhileTheTierIsBusyAndRealAnswersCountInstead) {
@@ -349,8 +360,24 @@ TEST_F(Tier, WhatSomebodyElseLoadedIsPinnedWithoutALoad) {
   EXPECT_EQ(ollama->loads() + ollama->reloads(), 0);
 }
 
-TEST_F(Tier, WhileAModelLoadsTheCatalogStaysAndTheServerCountsAsLoading) {
+TEST_F(Tier, AModelThatIsLoadingIsNotLoadedAndTheServerAnswers) {
   auto how = with_one_model(false);
+  how.load_until.emplace();
+  begin(how);
+  ASSERT_TRUE(known());
+  tier_->load("llama3.1:8b", 0, [] {});
+  ASSERT_TRUE(until([&] { return ollama->is_loading(); }));
+  look();
+  EXPECT_FALSE(tier_->current()->find("llama3.1:8b")->loaded);
+  EXPECT_EQ(tier_->readiness()->report().verdict.of(ready_check::api), ready_state::ready);
+  EXPECT_TRUE(tier_->load_ends_in("llama3.1:8b")) << "our own load is known without /api/ps";
+  how.load_until->open();
+  ASSERT_TRUE(until([&] { return tier_->current()->find("llama3.1:8b")->loaded; }));
+}
+
+TEST_F(Tier, WhereItHangsDuringALoadTheCatalogStaysAndTheServerCountsAsLoading) {
+  auto how = with_one_model(false);
+  how.ps_hangs_while_loading = true;
   how.load_until.emplace();
   begin(how);
   ASSERT_TRUE(known());

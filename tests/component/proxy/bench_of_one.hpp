@@ -35,6 +35,9 @@ struct noted : exchange_sink {
 struct one_local_model : local_knowledge {
   std::shared_ptr<const policy::local_catalog> current() const override;
   void refresh(std::function<void()> done) override { done(); }
+  policy::prefill_habit prefill_habit(std::string_view) const override { return habit; }
+
+  policy::prefill_habit habit = policy::prefill_habit::unknown;
 };
 
 class bench_of_one {
@@ -65,6 +68,7 @@ class bench_of_one {
   int caller() const { return caller_; }
   noted& reported() { return reported_; }
   health_table& health() { return health_; }
+  one_local_model& knowledge() { return local_knowledge_; }
 
  private:
   config::snapshot_ptr configuration_;

@@ -54,6 +54,90 @@ TEST(Continue, TheLocalModelIsGivenWhatWasSaidAndItsWordsGoIntoTheSameStream) {
   EXPECT_EQ(bench.reported().failovers, std::vector<std::string>{"openai>ollama:cut"});
 }
 
+/// What an Ollama of today streams: the text it was to continue in front of its first word, in no count.
+std::string echoing_answer(const std::string& echo) {
+  auto lines = local_lines;
+  lines.insert(lines.find("lo\""), echo);
+  return chunked(lines, 100000, "application/x-ndjson");
+}
+
+TEST(Continue, AKnownEchoIsLeftOutHoweverShortAndADoubtfulOneIsAnError) {
+  for (auto const habit : {policy::prefill_habit::echoes, policy::prefill_habit::unknown}) {
+    bench_of_one bench(continuing(config::prefill::yes));
+    bench.knowledge().habit = habit;
+    int const cloud = bench.connect(bench_of_one::cloud);
+    int const local = bench.connect(bench_of_one::local);
+    bench.say(bench.caller(), chat_request(true));
+    cut(bench, cloud, wire.substr(0, after_content));
+    ASSERT_NE(bench.hear(local), "");
+    bench.say(local, echoing_answer("H\xc3\xa9"));
+    auto const heard = bench.hear(bench.caller());
+    if (habit == policy::prefill_habit::echoes)
+      EXPECT_EQ(text_of_chat(payload(heard)), "H\xc3\xa9local") << heard;
+    else
+      EXPECT_NE(heard.find("upstream_ended_early"), std::string::npos) << heard;
+  }
+}
+
+TEST(Continue, WhatAModelSaysAgainThatIsKnownNotToEchoIsItsContinuation) {
+  bench_of_one bench(continuing(config::prefill::yes));
+  bench.knowledge().habit = policy::prefill_habit::continues;
+  int const cloud = bench.connect(bench_of_one::cloud);
+  int const local = bench.connect(bench_of_one::local);
+  bench.say(bench.caller(), chat_request(true));
+  cut(bench, cloud, wire.substr(0, after_content));
+  ASSERT_NE(bench.hear(local), "");
+  bench.say(local, echoing_answer("H\xc3\xa9"));
+  EXPECT_EQ(text_of_chat(payload(bench.hear(bench.caller()))), "H\xc3\xa9H\xc3\xa9local");
+}
+
+std::string begun_request(bool stream) {
+  std::string const body =
+      std::string(
+          R"({"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"So "}])") +
+      (stream ? R"(,"stream":true})" : "}");
+  return "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+TEST(Continue, ACallersOwnBeginningIsPartOfTheEcho) {
+  bench_of_one bench(continuing(config::prefill::yes));
+  bench.knowledge().habit = policy::prefill_habit::echoes;
+  int const cloud = bench.connect(bench_of_one::cloud);
+  int const local = bench.connect(bench_of_one::local);
+  bench.say(bench.caller(), begun_request(true));
+  cut(bench, cloud, wire.substr(0, after_content));
+  auto const asked = bench.hear(local);
+  ASSERT_NE(asked.find("\"content\":\"So H\xc3\xa9\""), std::string::npos) << asked;
+  bench.say(local, echoing_answer("So H\xc3\xa9"));
+  EXPECT_EQ(text_of_chat(payload(bench.hear(bench.caller()))), "H\xc3\xa9local");
+}
+
+TEST(Prefill, TheCallerGetsOnlyWhatFollowsItsOwnBeginning) {
+  for (bool const stream : {false, true}) {
+    for (auto const* echo : {"So ", "So", ""}) {
+      for (auto const habit : {policy::prefill_habit::unknown, policy::prefill_habit::echoes,
+                               policy::prefill_habit::begins_anew, policy::prefill_habit::continues}) {
+        bench_of_one bench([](config::snapshot& made) {
+          made.workflows.at("default").policy = policy_kind::local_only;
+          made.models.push_back({.cloud = "*", .local = "llama3.1:8b"});
+        });
+        bench.knowledge().habit = habit;
+        int const local = bench.connect(bench_of_one::local);
+        bench.say(bench.caller(), begun_request(stream));
+        ASSERT_NE(bench.hear(local), "");
+        auto body = local_whole;
+        body.insert(body.find("local\""), echo);
+        bench.say(local, stream ? echoing_answer(echo) : with_length(body));
+        auto const heard = bench.hear(bench.caller());
+        // The test of the model says that this is no echo then.
+        auto const expected = habit == policy::prefill_habit::continues ? echo + std::string("local") : "local";
+        EXPECT_EQ(text_of_chat(payload(heard)), expected) << heard;
+      }
+    }
+  }
+}
+
 TEST(Continue, WhereverTheStreamIsCutTheTextIsWholeAndNothingIsSaidTwice) {
   auto const end = wire.find("\"finish_reason\":\"stop\"");
   auto const first = wire.find("H\xc3\xa9");

@@ -167,6 +167,9 @@ nlohmann::json openai(endpoint what, const std::string& input, const render_opti
   auto document = nlohmann::json::parse(body->body);
   EXPECT_EQ(document.value("model", ""), "local");
   document.erase("model");
+  // What is always said unless somebody wants another; the next test but one looks at it.
+  if (document.value("chat_template_kwargs", nlohmann::json()) == nlohmann::json{{"enable_thinking", false}})
+    document.erase("chat_template_kwargs");
   return document;
 }
 
@@ -219,11 +222,14 @@ TEST(RenderOpenAi, ALocalServerOfThisDialectIsAskedInItsWords) {
        asked(
            hi,
            R"("max_tokens":9,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}})")},
-      {"reasoning, nothing known", chat, asked(hi, R"("reasoning_effort":"high")"), asked(hi)},
+      {"reasoning, nothing known",
+       chat,
+       asked(hi, R"("reasoning_effort":"high")"),
+       asked(hi, R"("reasoning_effort":"high","chat_template_kwargs":{"enable_thinking":true})"),
+       {}},
+      {"reasoning, known not to", chat, asked(hi, R"("reasoning_effort":"high")"), asked(hi), text_only},
       {"reasoning", chat, asked(hi, R"("reasoning_effort":"xhigh")"),
        asked(hi, R"("reasoning_effort":"high","chat_template_kwargs":{"enable_thinking":true})"), everything},
-      {"no reasoning asked", chat, asked(hi), asked(hi, R"("chat_template_kwargs":{"enable_thinking":false})"),
-       everything},
       {"continuation",
        chat,
        asked(hi),
@@ -240,6 +246,23 @@ TEST(RenderOpenAi, ALocalServerOfThisDialectIsAskedInItsWords) {
   }
   EXPECT_EQ(openai(endpoint::completions, R"({"prompt":"a","suffix":"z"})", {.model = "local"}),
             "unsupported_parameter suffix");
+}
+
+TEST(RenderOpenAi, ThinkingIsSwitchedOffUnlessAskedFor) {
+  auto const kwargs = [](const std::string& rest, const capabilities& can, std::optional<std::string> begun = {}) {
+    auto const read = parse_request(endpoint::chat_completions, with_model(asked(hi, rest)));
+    auto const made =
+        render_openai_chat(std::get<parsed>(read).what, {.model = "local", .can = can, .continuation = begun});
+    return nlohmann::json::parse(std::get<rendered>(made).body).value("chat_template_kwargs", nlohmann::json());
+  };
+  nlohmann::json const off{{"enable_thinking", false}}, on{{"enable_thinking", true}};
+  EXPECT_EQ(kwargs("", {}), off) << "nothing is known of the models of such a server";
+  EXPECT_EQ(kwargs("", everything), off);
+  EXPECT_EQ(kwargs(R"("reasoning_effort":"none")", {}), off);
+  EXPECT_EQ(kwargs(R"("reasoning_effort":"low")", {}), on);
+  EXPECT_EQ(kwargs(R"("reasoning_effort":"low")", everything), on);
+  EXPECT_EQ(kwargs(R"("reasoning_effort":"low")", {}, "Once"), off) << "a begun answer cannot be thought about first";
+  EXPECT_TRUE(kwargs("", text_only).is_null()) << "a model that does not think needs no switch";
 }
 
 TEST(RenderOpenAi, ADemandedCallIsMarkedForChecking) {

@@ -56,6 +56,21 @@ TEST(RoundTrip, TheSameConversationIsAskedInTheSameWordsWhoeverWroteIt) {
   });
 }
 
+TEST(RoundTrip, KnowsTheBegunAnswerThatARequestEndsIn) {
+  for (bool const of_ollama : {true, false}) {
+    request what;
+    what.messages = {{role::user, {{"hi"}}}};
+    EXPECT_EQ(ask(what, of_ollama).prefill, "");
+    what.messages.push_back({role::assistant, {{"Well, "}}});
+    EXPECT_EQ(ask(what, of_ollama).prefill, "Well, ");
+    auto const made = of_ollama ? render_ollama_chat(what, {.model = "m", .continuation = "then"})
+                                : render_openai_chat(what, {.model = "m", .continuation = "then"});
+    EXPECT_EQ(std::get<rendered>(made).prefill, "Well, then");
+    what.messages.back().calls.push_back({"c", "f"});
+    EXPECT_EQ(ask(what, of_ollama).prefill, "") << "a call is no text to go on with";
+  }
+}
+
 TEST(RoundTrip, ADialectOpenAiServerIsAskedWhatTheCallerAsked) {
   for_many([](const request& meant) {
     auto expected = meant;

@@ -43,7 +43,7 @@ struct spliced {
 
 /// Cuts a stream of `parts` behind its text and goes on with `continuation`.
 spliced splice_with(endpoint what, const std::vector<std::string>& parts, const std::vector<event>& continuation,
-                    const cloud_style& style = {}) {
+                    const cloud_style& style = {}, std::optional<bool> echoes = {}, const std::string& own = "") {
   const auto events = cloud_stream(what, parts, style);
   spliced s;
   s.stream = joined(events, events_before_end(what, events, style));
@@ -51,6 +51,7 @@ spliced splice_with(endpoint what, const std::vector<std::string>& parts, const 
   joint.relayed(s.stream);
   s.obstacle = joint.obstacle();
   s.prefill = joint.prefill();
+  if (echoes || !own.empty()) joint.asked(own + s.prefill, echoes);
   for (const auto& e : continuation) joint.write(e, s.stream);
   s.finished = joint.finished();
   s.failed = joint.failed();
@@ -212,22 +213,57 @@ TEST(Splice, CountsATextThatWasSaidAgainOnce) {
   EXPECT_EQ(s.answer.usage["completion_tokens"], 20);
 }
 
+TEST(Splice, LeavesOutAKnownEchoWhateverItsLengthAndCountsItNever) {
+  for (const auto what : all_routes) {
+    for (const std::string said : {"a", "\nHello ", "very very", "漢字\n\n"}) {
+      const std::string prefill = splice_with(what, {said}, {}).prefill;
+      const auto answer = [&](const std::string& more, std::optional<bool> echoes, const std::string& own = "") {
+        return splice_with(what, {said}, {text_delta{more}, usage{30, 2, {}}, finish{}}, {.include_usage = true},
+                           echoes, own)
+            .answer;
+      };
+      EXPECT_EQ(answer(prefill + "!", true).text, said + "!");
+      EXPECT_EQ(answer("!", true).text, said + "!") << "it may fail to";
+      EXPECT_EQ(answer(prefill + "!", false).text, said + prefill + "!") << "everything is new";
+      EXPECT_EQ(answer(prefill + "!", {}).errors, 1) << "in doubt";
+      EXPECT_EQ(answer("Own " + prefill + "!", true, "Own ").text, said + "!");
+      EXPECT_EQ(answer("Own " + prefill + "!", true, "Own ").usage, answer("!", true).usage);
+    }
+  }
+  const auto whole = [](std::optional<bool> echoes) {
+    return splice_with(endpoint::chat_completions, {long_text},
+                       {text_delta{long_text + "Never."}, usage{60, 20, {}}, finish{}}, {.include_usage = true}, echoes)
+        .answer.usage["completion_tokens"];
+  };
+  EXPECT_EQ(whole(true), 34) << "14 before, and the 20 that were made";
+  EXPECT_EQ(whole({}), 20);
+}
+
+TEST(Splice, OfAKnownEchoThatDiffersNothingIsGuessed) {
+  const std::string other = "The tide comes in twice a day, and so on.";
+  EXPECT_EQ(splice_with(endpoint::messages, {long_text}, {text_delta{other}, finish{}}, {}, true).answer.errors, 1);
+  EXPECT_EQ(splice_with(endpoint::messages, {long_text}, {text_delta{other}, finish{}}, {}, false).answer.text,
+            long_text + other);
+}
+
 /// The rule of splice.hpp on whole strings, written once more and simply.
-std::optional<std::string> joined_by_rule(const std::string& said, const std::string& continued) {
+std::optional<std::string> joined_by_rule(const std::string& said, const std::string& continued,
+                                          std::optional<bool> echoes) {
   const std::string white = " \t\r\n";
   const std::string text = said.substr(0, said.find_last_not_of(white) + 1);
   const std::string end = said.substr(text.size());
   std::string rest = continued;
-  if (!text.empty()) {
+  if (!text.empty() && echoes.value_or(true)) {
     const auto first = [&](const std::string& t) { return std::min(t.find_first_not_of(white), t.size()); };
     const std::string words = text.substr(first(text));
     const std::string again = continued.substr(first(continued));
     std::size_t same = 0;
     while (same < words.size() && same < again.size() && words[same] == again[same]) ++same;
     if (same == words.size()) {
-      if (same < 32 || first(text) != first(continued) || !continued.starts_with(text)) return {};
+      if (first(text) != first(continued) || !continued.starts_with(text)) return {};
+      if (!echoes && same < 32) return {};
       for (std::size_t period = 1; period <= words.size() / 2; ++period)
-        if (words.substr(period) == words.substr(0, words.size() - period)) return {};
+        if (!echoes && words.substr(period) == words.substr(0, words.size() - period)) return {};
       rest = continued.substr(text.size());
     } else if (same >= 32) {
       return {};
@@ -280,7 +316,10 @@ TEST(Splice, IsReadAsTheTextBeforeAndItsContinuationWhateverTheCut) {
     if (below(random, 4) == 0) more = std::string(joint.prefill()) + more;
     if (below(random, 8) == 0) more = before.substr(0, below(random, before.size() + 1));
     while (!more.empty() && !is_text(more)) more.pop_back();  // that beginning may end inside a character
-    const auto expected = joined_by_rule(before, more);
+    std::optional<bool> echoes;
+    if (below(random, 2) == 0) echoes = below(random, 2) == 0;
+    if (echoes) joint.asked(joint.prefill(), echoes);
+    const auto expected = joined_by_rule(before, more, echoes);
     joint.write(begin{"m"}, stream);
     for (const auto& part : random_parts(random, more)) joint.write(text_delta{part}, stream);
     joint.write(usage{50, 5, {}}, stream);

@@ -236,18 +236,79 @@ TEST(ReadCatalog, TakesWindowsDigestsAndTheShareOfTheGpu) {
   EXPECT_DOUBLE_EQ(m.gpu_fraction, 0.75);
 }
 
+local_model with_show(local_model m, std::string_view text) {
+  auto const shown = read_show(text);
+  EXPECT_TRUE(shown) << text;
+  if (shown) apply_show(*shown, m);
+  return m;
+}
+
 TEST(ReadShow, TellsWhatAnOldServersListingDoesNot) {
   local_model m = model("x:7b", 4);
   m.capabilities_known = false;
-  EXPECT_TRUE(read_show(R"({"capabilities":["completion","tools","vision"],
-                            "model_info":{"general.architecture":"llama","llama.context_length":8192}})",
-                        m));
+  m = with_show(m, R"({"capabilities":["completion","tools","vision"],
+                       "model_info":{"general.architecture":"llama","llama.context_length":8192}})");
   EXPECT_TRUE(m.capabilities_known && m.tools && m.vision && m.completion);
   EXPECT_EQ(m.trained_context, 8192u);
-  EXPECT_TRUE(read_show(R"({"remote_host":"https://ollama.com:443"})", m));
+  m = with_show(m, R"({"remote_host":"https://ollama.com:443"})");
   EXPECT_TRUE(m.remote);
   EXPECT_TRUE(m.tools) << "an answer without capabilities takes none away";
-  for (std::string_view const text : {"", "[]", "x"}) EXPECT_FALSE(read_show(text, m));
+  m = with_show(m, "{}");
+  EXPECT_TRUE(m.remote) << "and one without a host does not make it local";
+  for (std::string_view const text : {"", "[]", "x"}) EXPECT_FALSE(read_show(text));
+}
+
+TEST(ReadShow, ComesBeforeAListingThatKnowsLess) {
+  auto const listed = read_catalog(R"({"models":[{"name":"qwen3:0.6b","capabilities":["completion"]},
+                                                  {"name":"odd:1b","capabilities":["completion","vision"]}]})",
+                                   "");
+  ASSERT_TRUE(listed);
+  auto const m = with_show(*listed->find("qwen3:0.6b"), R"({"capabilities":["tools","thinking","completion"]})");
+  EXPECT_TRUE(m.tools && m.thinking && m.completion);
+  EXPECT_FALSE(with_show(*listed->find("odd:1b"), R"({"capabilities":["completion"]})").vision);
+}
+
+TEST(ReadLoaded, NothingOfNothingIsNoShareOfTheGpu) {
+  auto c = *read_catalog(R"({"models":[{"name":"a:1b"},{"name":"b:1b"},{"name":"c:1b"}]})",
+                         R"({"models":[{"name":"a:1b","size":0,"size_vram":0,"context_length":4096},
+                                       {"name":"b:1b","size":100,"size_vram":0}]})");
+  EXPECT_TRUE(c.find("a:1b")->loaded);
+  EXPECT_EQ(c.find("a:1b")->loaded_bytes, 0u);
+  EXPECT_EQ(c.find("a:1b")->loaded_context, 4096u);
+  EXPECT_EQ(c.find("b:1b")->loaded_bytes, 100u);
+  EXPECT_DOUBLE_EQ(c.find("b:1b")->gpu_fraction, 0) << "of something: the CPU alone";
+  EXPECT_FALSE(c.find("c:1b")->loaded) << "a model that is loading is left out";
+}
+
+TEST(ReadOpenAiCatalog, TakesWhatOtherLocalServersList) {
+  auto const c = read_openai_catalog(
+      R"({"models":[{"name":"not here"}],"object":"list","data":[
+        {"id":"qwen3-0.6b","object":"model","owned_by":"llamacpp","meta":{"n_ctx_train":40960,"size":484000000}},
+        {"id":"Qwen/Qwen3-8B","owned_by":"vllm","max_model_len":16384},
+        {"id":"text-embedding-nomic-embed-text-v1.5","owned_by":"organization_owner"},
+        {"id":"loads-yet","meta":null},{"id":5},{},null]})");
+  ASSERT_TRUE(c);
+  EXPECT_TRUE(c->known);
+  ASSERT_EQ(c->models.size(), 4u);
+  for (const auto& m : c->models) {
+    EXPECT_TRUE(m.loaded) << "such servers load at start";
+    EXPECT_FALSE(m.capabilities_known || m.remote) << m.name;
+    EXPECT_EQ(m.loaded_bytes, 0u);
+  }
+  EXPECT_EQ(c->find("qwen3-0.6b")->trained_context, 40960u);
+  EXPECT_EQ(c->find("qwen3-0.6b")->loaded_context, 0u) << "what it was trained for is not what it has";
+  EXPECT_EQ(c->find("Qwen/Qwen3-8B")->loaded_context, 16384u);
+  EXPECT_TRUE(c->find("qwen3-0.6b")->completion);
+  EXPECT_FALSE(c->find("text-embedding-nomic-embed-text-v1.5")->completion);
+  for (std::string_view const text : {"", "[]", "{}", R"({"data":{}})", R"({"models":[]})", "<html>"})
+    EXPECT_FALSE(read_openai_catalog(text)) << text;
+}
+
+TEST(SaysLoading, IsLlamaServersWordWithItsStatus) {
+  std::string_view const text = R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})";
+  EXPECT_TRUE(says_loading(503, text));
+  EXPECT_FALSE(says_loading(200, text));
+  EXPECT_FALSE(says_loading(503, R"({"error":{"message":"server busy"}})"));
 }
 
 TEST(MergeCatalogs, WhatAnyServerHasIsThereAndWhoHasItIsKnown) {

@@ -196,11 +196,85 @@ TEST(Readiness, WhatNobodyNeedsIsNotJudged) {
   EXPECT_EQ(t.judged().state, state::ready);
 }
 
+TEST(Readiness, AnUnknownShareOfTheGpuIsNotTheCpuAlone) {
+  tier_that_works t;
+  t.catalog.models[0].loaded_bytes = 0;
+  t.catalog.models[0].gpu_fraction = 0;
+  auto v = t.judged();
+  EXPECT_EQ(v.state, state::ready);
+  EXPECT_EQ(v.of(check::gpu), state::unknown);
+  EXPECT_NE(found(v, check::gpu, state::unknown), nullptr);
+  EXPECT_EQ(v.of(check::context), state::ready) << "the window is known all the same";
+  t.catalog.models[0].loaded_bytes = 1;
+  EXPECT_EQ(t.judged().of(check::gpu), state::degraded);
+}
+
+TEST(Readiness, OtherServersGetNoAdviceThatOnlyOllamaUnderstands) {
+  struct {
+    const char* what;
+    void (*change)(tier_that_works&);
+  } const rows[] = {
+      {"refused", [](tier_that_works& t) { t.facts.api[0].what = api_answer::refused; }},
+      {"silent", [](tier_that_works& t) { t.facts.api[0].what = api_answer::silent; }},
+      {"odd", [](tier_that_works& t) { t.facts.api[0].what = api_answer::odd; }},
+      {"missing", [](tier_that_works& t) { t.facts.needed = {"other"}; }},
+      {"nothing", [](tier_that_works& t) { t.facts.needed.clear(), t.catalog.models.clear(); }},
+      {"fails", [](tier_that_works& t) { t.facts.tests[0].answered = false; }},
+      {"no memory", [](tier_that_works& t) { t.facts.tests[0].out_of_memory = true; }},
+      {"slow", [](tier_that_works& t) { t.facts.tests[0].tokens_per_second = 1; }},
+      {"slower", [](tier_that_works& t) { t.facts.tests[0].usual_tokens_per_second = 1000; }},
+      {"small window", [](tier_that_works& t) { t.catalog.models[0].loaded_context = 512; }},
+  };
+  for (const auto& row : rows) {
+    tier_that_works t;
+    row.change(t);
+    bool ollama_named = false;
+    for (const auto& f : t.judged().findings)
+      ollama_named = ollama_named || (f.fix + f.text).find("ollama") != std::string::npos ||
+                     (f.fix + f.text).find("Ollama") != std::string::npos ||
+                     (f.fix + f.text).find("OLLAMA") != std::string::npos || f.fix.find("/api/") != std::string::npos;
+    EXPECT_TRUE(ollama_named) << row.what;
+    t.facts.dialect = dialect::openai;
+    t.catalog.models.resize(std::min<std::size_t>(t.catalog.models.size(), 1));
+    for (auto& m : t.catalog.models) m.loaded_bytes = 0;
+    auto const v = t.judged();
+    EXPECT_NE(v.state, state::ready) << row.what;
+    for (const auto& f : v.findings) {
+      auto const all = f.text + " " + f.fix;
+      for (std::string_view const word : {"ollama", "Ollama", "OLLAMA", "/api/"})
+        EXPECT_EQ(all.find(word), std::string::npos) << row.what << ": " << all;
+      if (f.state == state::degraded || f.state == state::down) {
+        EXPECT_FALSE(f.fix.empty()) << row.what;
+      }
+    }
+  }
+}
+
 TEST(Readiness, NotContinuingAPrefillIsAFactAndNoFault) {
   tier_that_works t;
   t.facts.tests[0].continues_prefill = false;
   EXPECT_EQ(t.judged().state, state::ready);
   EXPECT_EQ(t.judged().of(check::prefill), state::ready);
+}
+
+TEST(Readiness, TellsAContinuationFromAnEchoAndFromANewBeginning) {
+  using enum prefill_habit;
+  auto const habit = [](std::string_view answer) { return prefill_habit_of("one two", "three", answer); };
+  EXPECT_EQ(habit(" three"), continues);
+  EXPECT_EQ(habit("\nThree"), continues);
+  EXPECT_EQ(habit("one two three"), echoes);
+  EXPECT_EQ(habit("one two, Three four"), echoes);
+  EXPECT_EQ(habit("one two"), begins_anew) << "all that few tokens allow";
+  EXPECT_EQ(habit("One two three"), begins_anew) << "an echo is the same byte for byte";
+  EXPECT_EQ(habit("one two thr"), begins_anew);
+  EXPECT_EQ(habit(""), begins_anew);
+  EXPECT_EQ(habit("Sure! one two three"), begins_anew);
+  EXPECT_EQ(goes_on(unknown), std::nullopt);
+  EXPECT_EQ(goes_on(echoes), true);
+  EXPECT_EQ(goes_on(begins_anew), false);
+  EXPECT_EQ(says_it_again(echoes), true);
+  EXPECT_EQ(says_it_again(continues), false);
+  EXPECT_EQ(says_it_again(begins_anew), std::nullopt);
 }
 
 TEST(Readiness, EveryWordHasAToken) {

@@ -13,6 +13,8 @@
 
 namespace tideover::adapt::chat::answer {
 
+class joint;  // where a text that was begun and its continuation meet
+
 /// Only read while the writer is made.
 struct writer_options {
   std::string_view unique{};        // every id is made from it: letters, digits, - and _; the last 24 of them count
@@ -28,6 +30,7 @@ struct writer_options {
   std::string_view encrypted_content{};  // Responses: of reasoning items; left out if empty
   std::string_view echo{};               // Responses: members that repeat the request, from response_echo
   std::string_view request_id{};         // for error events
+  std::string_view prefill{};            // the caller's own beginning: left out where the server says it once more
 };
 
 /// The most that an answer may hold; more is an error. What Responses repeat at their end must be kept until then.
@@ -37,7 +40,7 @@ inline constexpr std::size_t largest_answer_bytes = std::size_t{64} << 20;
 /// or an error event and no terminator after `error`. What comes after an end is ignored.
 class stream_writer {
  public:
-  virtual ~stream_writer() = default;
+  virtual ~stream_writer();
   void write(const event& e, std::string& out);
 
   bool finished() const { return state_ == state::finished; }
@@ -64,12 +67,16 @@ class stream_writer {
  private:
   enum class state : std::uint8_t { open, finished, failed };
 
+  void say(std::string_view text);
+  void say_rest();
   bool grows(std::size_t bytes);
   void end(end_reason why);
   usage used() const;
 
   endpoint what_;
   std::string request_id_;
+  std::string prefill_;
+  std::unique_ptr<joint> joint_;  // null: everything is new
   bool show_reasoning_;
   bool must_call_;
   std::uint64_t prompt_tokens_;

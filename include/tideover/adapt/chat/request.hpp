@@ -143,7 +143,7 @@ std::string not_replayable_sentence(std::string_view field);
 
 /// What is known of the local model.
 struct capabilities {
-  bool known = false;  // false: it may have tools and vision, it is not asked to think
+  bool known = false;  // false: it may have tools and vision; Ollama is not asked to think then
   bool tools = false, vision = false, thinking = false;
 };
 
@@ -183,6 +183,9 @@ struct rendered {
   /// asked for once more with `insist_on_call` when it calls none of `allowed_calls`.
   bool must_call = false;
   std::vector<std::string> allowed_calls;
+  /// The text at the end that the model is asked to go on with, the caller's own or `continuation` or both; empty:
+  /// none. Some servers say it once more before they go on.
+  std::string prefill{};
 };
 
 /// For Ollama's own routes: /api/chat, or /api/generate for a completion with a suffix.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,9 @@ struct splice_options {
 /// whole of T (32 bytes or more) the model did not continue but began anew, and exactly T is left out. Where it is
 /// likely that the model began anew but not certain, the stream ends with an error: T is shorter than that or repeats
 /// itself, C differs from T after 32 equal bytes or ends within T, or has other white space before it.
+/// Of a model that is known to say first what it is to continue, exactly T is left out, whatever its length; all that
+/// is said by one that is known not to is new. Where T goes on with a beginning of the caller's own, T is both together
+/// in all of this.
 class splice {
  public:
   static constexpr std::size_t most_text_bytes = std::size_t{256} << 10;
@@ -55,6 +59,10 @@ class splice {
   /// What the local model is to continue; empty if the text is white space only: then it is asked without.
   std::string_view prefill() const;
 
+  /// What the model was asked to continue in truth, a caller's own beginning included, and whether it is known to say
+  /// that once more first; nothing: not known. Before the first `write`; without it `prefill` was asked for.
+  void asked(std::string_view whole_prefill, std::optional<bool> echoes);
+
   /// Appends whole events that go on with the stream, up to its terminator or an error event. Only without obstacle.
   void write(const event& e, std::string& out);
   bool finished() const;
@@ -69,6 +77,8 @@ class splice {
   std::uint64_t prompt_tokens_;
   std::string request_id_;
   std::string given_up_;
+  std::optional<std::string> asked_;  // with the white space that the caller has read after it
+  std::optional<bool> echoes_;
   std::unique_ptr<relayed_stream> relayed_;
   std::unique_ptr<joint> joint_;           // once it is written
   std::unique_ptr<stream_writer> writer_;  // as well
