@@ -16,7 +16,7 @@ struct said {
   std::string id = "42";
   std::vector<std::string> words = {"The ", "cloud ", "answers ", "this."};
   int input_tokens = 9;
-  std::string echo;  // Ollama's native chat: what it was to continue, once more in front, and in no count
+  std::string echo = {};  // Ollama's native chat: what it was to continue, once more in front, and in no count
 
   std::string text() const;
 };
