@@ -61,6 +61,7 @@ const std::vector<row>& all_rows() {
     add_status_rows(all);
     add_body_rows(all);
     add_stream_rows(all);
+    add_whole_stream_rows(all);
     add_kept_rows(all);
     add_local_rows(all);
     add_caller_rows(all);

@@ -120,10 +120,11 @@ void add_head_rows(table& all);     // D
 void add_status_rows(table& all);   // E
 void add_body_rows(table& all);     // F
 void add_stream_rows(table& all);   // G
-void add_kept_rows(table& all);     // H
-void add_local_rows(table& all);    // I
-void add_caller_rows(table& all);   // J
-void add_other_rows(table& all);    // X
+void add_whole_stream_rows(table& all);
+void add_kept_rows(table& all);    // H
+void add_local_rows(table& all);   // I
+void add_caller_rows(table& all);  // J
+void add_other_rows(table& all);   // X
 
 /// All rows, by section.
 const std::vector<row>& all_rows();

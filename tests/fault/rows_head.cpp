@@ -181,8 +181,8 @@ void add_head_rows(table& all) {
   n = 0;
   for (auto const* length : {"+5", "-1", "0x10", "1e3", "18446744073709551616", "5, 5", ""})
     all.add("D22" + std::string(1, static_cast<char>('a' + n++)), "odd_length",
-            std::string("Content-Length is `") + length + '`', {call::chat}, not_http,
-            framed(std::string("Content-Length: ") + length + "\r\n", as_it_is));
+            *length == '\0' ? "Content-Length is empty" : std::string("Content-Length is `") + length + '`',
+            {call::chat}, not_http, framed(std::string("Content-Length: ") + length + "\r\n", as_it_is));
   all.add("D23", "length_and_chunked", "The head names a length and is chunked", {call::chat, call::chat_stream},
           not_http, framed("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked));
   all.add("D24", "no_reason_phrase", "The status line has no reason phrase", {call::chat}, served_by_cloud(),

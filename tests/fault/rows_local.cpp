@@ -1,4 +1,7 @@
 // I: the local side, when the cloud has failed already or is not to be asked.
+#include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "fault/stage.hpp"
@@ -53,6 +56,28 @@ std::function<void(stage&)> local_breaks(std::function<wire_fault(stage&)> how) 
     };
   });
 }
+
+/// How many are inside, and how many there were at most.
+class crowd {
+ public:
+  void enter() {
+    std::lock_guard const lock(mutex_);
+    most_ = std::max(most_, ++inside_);
+  }
+  void leave() {
+    std::lock_guard const lock(mutex_);
+    --inside_;
+  }
+  int most() const {
+    std::lock_guard const lock(mutex_);
+    return most_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  int inside_ = 0;
+  int most_ = 0;
+};
 
 forbidden asked_once{"Ollama is asked again and again",
                      [](stage& s, const observed&) { EXPECT_LE(s.home->local_generations().size(), 1U); }};
@@ -144,6 +169,49 @@ void add_local_rows(table& all) {
             s.options.workflows = "workflows: {default: {policy: cloud_first, deadline: 600ms}}";
             s.local_does(silence());
           }));
+  all.add("I8", "overload", "Thirty callers at once, and Ollama may work for one while four wait",
+          {call::chat, call::messages}, unheard(own_error(503, "local_queue_full", "connect", blamed::connection)),
+          without_cloud([](stage& s) {
+            s.failures_to_open = 1000;  // all thirty find out for themselves that the cloud is away
+            s.options.local_more = ", concurrency: 1, queue: {limit: 4, wait: 60s}";
+            auto const busy = std::make_shared<crowd>();
+            s.props.push_back(busy);
+            s.local_does([busy, door = s.door](served_connection& c, const recorded_request& r) {
+              busy->enter();
+              if (c.wait(door) == io::ok) {
+                said const what{.model = "llama3.1:8b", .words = {"The ", "local ", "model ", "answers ", "this."}};
+                c.answer(200, native_or(r, ollama::native_chat(what),
+                                        r.path() == "/v1/messages" ? ollama::message(what) : ollama::chat(what)));
+              }
+              busy->leave();
+            });
+          }),
+          {.act =
+               [](stage& s) {
+                 constexpr std::size_t callers = 30;
+                 std::vector<observed> heard(callers);
+                 std::atomic<std::size_t> refused{0};
+                 std::vector<std::thread> threads;
+                 for (auto& mine : heard)
+                   threads.emplace_back([&] {
+                     mine = s.ask();
+                     if (mine.status() == 503) ++refused;
+                   });
+                 EXPECT_TRUE(eventually([&] { return refused == callers - 5; }, steady::now() + 10s))
+                     << refused << " were told at once that the queue is full";
+                 s.door.open();
+                 for (auto& thread : threads) thread.join();
+                 for (auto const& seen : heard)
+                   if (seen.status() != 503) {
+                     EXPECT_EQ(text_of(seen.body), local_text);
+                   }
+                 for (auto const& seen : heard)
+                   if (seen.status() == 503) return seen;
+                 return heard.front();
+               },
+           .never = {{"Ollama works for more than it may", [](stage& s, const observed&) {
+                        EXPECT_LE(std::static_pointer_cast<crowd>(s.props.front())->most(), 1);
+                      }}}});
   all.add("I10", "context_too_small", "The prompt is longer than the local model's window", some_of_each,
           refused_for_length, without_cloud([](stage& s) {
             s.local_does(local_error(

@@ -64,8 +64,8 @@ void add_status_rows(table& all) {
   for (auto const* wait : {"Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", "99999999999999999999",
                            "-5", "soon", "0.5", ""})
     all.add("E8" + std::string(1, static_cast<char>('a' + n++)), "limited_with_odd_wait",
-            std::string("429 with Retry-After `") + wait + '`', {call::chat}, limited,
-            says(429, "requests", "rate_limit_exceeded", {{"Retry-After", wait}}));
+            *wait == '\0' ? "429 with an empty Retry-After" : std::string("429 with Retry-After `") + wait + '`',
+            {call::chat}, limited, says(429, "requests", "rate_limit_exceeded", {{"Retry-After", wait}}));
   all.add("E8h", "limited_with_milliseconds", "429 with retry-after-ms", {call::chat, call::messages_stream}, limited,
           says(429, "rate_limit_error", "rate_limit_exceeded", {{"retry-after-ms", "1500"}}));
   all.add("E8i", "limited_without_wait", "429 without any Retry-After", some_of_each, limited,
