@@ -55,7 +55,7 @@ void llama_server::chat(served_connection& c, const recorded_request& r) const {
   answer.model = how.model;
   answer.words = {"The ", "local ", "model ", "answers ", "this."};
   auto const messages = body.value("messages", json::array());
-  if (!messages.empty() && messages.back().value("role", "") == "assistant") answer.words = {" five", " six"};
+  if (!messages.empty() && messages.back().value("role", "") == "assistant") answer.words = {" seven", " eight"};
   if (body.value("stream", false)) {
     c.begin_stream();
     for (auto const& event : openai::chat_events(answer, true)) c.send_chunk(event);
