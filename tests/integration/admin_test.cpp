@@ -215,6 +215,7 @@ TEST(Status, TellsWhatAnOperatorWantsToKnow) {
   world_options options;
   options.breaker = "{failures_to_open: 1}";
   w.start(options);
+  EXPECT_TRUE(eventually([&] { return get(w.daemon().admin_port(), "/readyz?tier=local").status == 200; }));
   expect_cloud(w.chat());
   auto d = json_of(over_tcp(w, "GET", "/api/status"));
   EXPECT_EQ(d["health"], "ok");
