@@ -159,13 +159,10 @@ model_choice choose_installed(const model_need& need, const model_tables& tables
   return nobody(need, tables, catalog);
 }
 
-struct found_rule {
-  const config::model_rule* rule = nullptr;
-  std::string where;  // "models[2]", "workflows.legal.models[0]"
-};
+}  // namespace
 
-found_rule find_rule(const model_tables& tables, std::string_view requested) {
-  auto const in = [&](const std::vector<config::model_rule>* table, const std::string& path) -> found_rule {
+matching_rule find_rule(const model_tables& tables, std::string_view requested) {
+  auto const in = [&](const std::vector<config::model_rule>* table, const std::string& path) -> matching_rule {
     if (table != nullptr)
       for (std::size_t i = 0; i < table->size(); ++i)
         if (glob_matches((*table)[i].cloud, requested)) return {&(*table)[i], path + "[" + std::to_string(i) + "]"};
@@ -175,8 +172,6 @@ found_rule find_rule(const model_tables& tables, std::string_view requested) {
   if (rule.rule == nullptr) rule = in(tables.global, "models");
   return rule;
 }
-
-}  // namespace
 
 // Wider than Ollama's own rule on purpose: a wrong refusal costs a model, a wrong pass costs a promise.
 bool names_remote(std::string_view name) { return ends_with(name, ":cloud") || ends_with(name, "-cloud"); }

@@ -272,13 +272,6 @@ route find_route(const request_head& head, const config::snapshot& configuration
 
 namespace {
 
-bool without_latest_equal(std::string_view a, std::string_view b) {
-  constexpr std::string_view latest = ":latest";
-  if (a.ends_with(latest)) a.remove_suffix(latest.size());
-  if (b.ends_with(latest)) b.remove_suffix(latest.size());
-  return !a.empty() && iequals(a, b);
-}
-
 bool cloud_can_serve(endpoint what) { return what != endpoint::ollama_native && what != endpoint::unknown; }
 
 bool local_can_serve(const route& r, const config::snapshot& configuration, std::string_view model) {
@@ -317,13 +310,10 @@ void add_local(candidate_list& list, const config::snapshot& configuration) {
 
 std::string embedding_stand_in(std::string_view model, const config::workflow& workflow,
                                const config::snapshot& configuration) {
-  for (const auto* table : {&workflow.models, &configuration.models})
-    for (const auto& rule : *table) {
-      if (!glob_matches(rule.cloud, model)) continue;
-      bool const may = !model.empty() && (workflow.any_embedding_model || without_latest_equal(model, rule.local));
-      return may ? rule.local : std::string();
-    }
-  return {};
+  auto const found = find_rule({.of_workflow = &workflow.models, .global = &configuration.models}, model);
+  if (found.rule == nullptr || model.empty()) return {};
+  bool const may = workflow.any_embedding_model || same_model(model, found.rule->local);
+  return may ? found.rule->local : std::string();
 }
 
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model) {

@@ -17,10 +17,12 @@ constexpr auto keep_alive_interval = std::chrono::seconds(15);
 }  // namespace
 
 /// Everything else runs by itself, which costs less.
-bool exchange::needs_company(const leg& l) const {
-  if (machine_->hedge_at()) return true;
-  if (!facts_.stream) return false;
-  return upstream_settings(l.upstream).tier == tier::local || route_.workflow->on_cut == config::on_cut::hold;
+bool exchange::needs_company(const leg& l) const { return machine_->hedge_at() || hears_keep_alives(l); }
+
+/// Callers of streams do, while nobody else may take over, or while all of the stream is held.
+bool exchange::hears_keep_alives(const leg& l) const {
+  return facts_.stream &&
+         (upstream_settings(l.upstream).tier == tier::local || route_.workflow->on_cut == config::on_cut::hold);
 }
 
 std::unique_ptr<leg> exchange::begin_hedge() {
@@ -61,15 +63,11 @@ net::task<attempt_end> exchange::accompany(std::unique_ptr<leg>& first) {
   std::unique_ptr<net::child<attempt_end>> hedge;
   leading->start();
   auto hedge_at = machine_->hedge_at();
-  auto const speaks = [&](const leg& l) {
-    return facts_.stream &&
-           (upstream_settings(l.upstream).tier == tier::local || route_.workflow->on_cut == config::on_cut::hold);
-  };
   auto next_keep_alive = after(clock::now(), keep_alive_interval);
 
   for (;;) {
     auto const hedge_by = hedge_at.value_or(never);
-    auto const awake_by = speaks(*first) ? next_keep_alive : never;
+    auto const awake_by = hears_keep_alives(*first) ? next_keep_alive : never;
     auto const how = co_await loop.wait(std::min(hedge_by, awake_by), on(leading->done(), net::signalled),
                                         on(hedge ? &hedge->done() : nullptr, net::signalled));
     if (how == woken::cancelled) co_return attempt_end::stopped;

@@ -14,14 +14,6 @@ using net::on;
 
 namespace {
 
-/// Said once, however often it happened and however often the request was written.
-void note_adaptation(std::string& all, std::string_view note) {
-  constexpr std::size_t longest = 2000;  // of a log line's field
-  if (all.find(note) != std::string::npos || all.size() + note.size() > longest) return;
-  if (!all.empty()) all += "; ";
-  all += note;
-}
-
 /// Only these make Ollama work; the others of its own API are looks at what it has.
 bool works(std::string_view native_path) {
   return native_path == "/api/chat" || native_path == "/api/generate" || native_path == "/api/embed";
@@ -89,14 +81,15 @@ adapt::own_error exchange::model_not_there(std::uint16_t upstream) const {
           {}};
 }
 
+/// A prompt that is too long is the request's affair whoever finds out, in the words that clients of both vendors look
+/// for. `window` 0: the server only said so.
 adapt::own_error exchange::too_long_for(std::uint64_t window) const {
-  // The words are those that clients of both vendors look for.
-  return {local_fault_status(),
-          "context_length_exceeded",
-          "prompt is too long: " + std::to_string(local_need_.window.prompt_tokens) + " tokens > " +
-              std::to_string(window) + " maximum (as estimated, of the local model" +
-              (local_model_.empty() ? "s" : " " + local_model_) + ")",
-          {}};
+  std::string const model = local_model_.empty() ? "s" : " " + local_model_;
+  std::string message = "prompt is too long for the local model" + model;
+  if (window != 0)
+    message = "prompt is too long: " + std::to_string(local_need_.window.prompt_tokens) + " tokens > " +
+              std::to_string(window) + " maximum (as estimated, of the local model" + model + ")";
+  return {400, "context_length_exceeded", std::move(message), {}};
 }
 
 /// Reads the request, once, and finds who stands in for the model it names.
@@ -113,7 +106,7 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
     if (const auto* why = std::get_if<adapt::chat::refusal>(&read)) return refused(*why);
     auto& parsed = std::get<adapt::chat::parsed>(read);
     asked_for_ = std::make_unique<adapt::chat::request>(std::move(parsed.what));
-    for (const auto& note : parsed.notes) note_adaptation(record_.adapted, note);
+    for (const auto& note : parsed.notes) record_.note_adaptation(note);
     local_need_.requested = facts_.model;
     local_need_.tools = !asked_for_->tools.empty();
     local_need_.vision = asked_for_->has_images();
@@ -156,7 +149,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   auto& gate = *gates[l.upstream];
   const auto& settings = upstream_settings(l.upstream);
   policy::place_wish wish;
-  wish.caller = home_.shared().health->fingerprint(l.upstream, head_);
+  wish.caller = home_.shared().health->mark_of(head_);
   wish.urgency = route_.workflow->priority;
   wish.start_by = l.limits.total;
   if (!local_model_.empty()) wish.urls = policy::fits_by_url(catalog, local_model_, gate.urls());
@@ -246,7 +239,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
     auto made = adapt::render_embeddings(speaks, body_, local_model_);
     if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
     replay_ = std::move(std::get<adapt::chat::rendered>(made));
-    for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+    for (const auto& note : replay_.notes) record_.note_adaptation(note);
     l.translated = speaks == dialect::ollama;
     return attempt_end::done;
   }
@@ -279,7 +272,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
                       .max_tokens = w.parameters.max_tokens};
   options.insist_on_call = insist_on_call_;
   if (splice_used_) {
-    if (!continues_prefill())
+    if (!continues_prefill(l.upstream))
       return local_refusal(
           l, {503, "not_continued", "It is not known that " + local_model_ + " goes on with a begun answer.", {}});
     if (auto const begun = splice_->prefill(); !begun.empty()) options.continuation = std::string(begun);
@@ -288,20 +281,18 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
                      : adapt::chat::render_openai_chat(*asked_for_, options);
   if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
   replay_ = std::move(std::get<adapt::chat::rendered>(made));
-  for (const auto& note : replay_.notes) note_adaptation(record_.adapted, note);
+  for (const auto& note : replay_.notes) record_.note_adaptation(note);
   if (splice_used_) splice_->asked(replay_.prefill, echoes_prefill());
   l.translated = true;
   return attempt_end::done;
 }
 
 /// Does the model that was chosen go on with a begun answer? The file may say so; else the readiness test knows.
-bool exchange::continues_prefill() const {
-  for (const auto* table : {&route_.workflow->models, &configuration().models})
-    for (const auto& rule : *table)
-      if (rule.local == local_model_ && policy::glob_matches(rule.cloud, facts_.model)) {
-        if (rule.prefill != config::prefill::automatic) return rule.prefill == config::prefill::yes;
-        return home_.shared().local->continues_prefill(local_model_).value_or(false);
-      }
+bool exchange::continues_prefill(std::uint16_t upstream) const {
+  auto const found = policy::find_rule(model_tables(upstream), facts_.model);
+  if (found.rule != nullptr && found.rule->prefill != config::prefill::automatic &&
+      policy::same_model(found.rule->local, local_model_))
+    return found.rule->prefill == config::prefill::yes;
   return home_.shared().local->continues_prefill(local_model_).value_or(false);
 }
 

@@ -114,8 +114,7 @@ attempt_end exchange::judge_local_error(leg& l) {
   if (status == 404) {
     local_error_ = model_not_there(l.upstream);
   } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
-    local_error_ = adapt::own_error{
-        400, "context_length_exceeded", "The prompt is too long for the local model " + local_model_ + ".", {}};
+    local_error_ = too_long_for(0);
   } else if (status == 400 || status == 413 || status == 422) {
     local_error_ =
         adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
@@ -142,9 +141,8 @@ void exchange::note_prompt_tokens(std::uint64_t read) {
   constexpr std::uint64_t too_few_to_tell = 1000;
   auto const sent = local_need_.window.prompt_tokens;
   if (read == 0 || sent < too_few_to_tell || read * 3 >= sent) return;
-  if (!record_.adapted.empty()) record_.adapted += "; ";
-  record_.adapted += "the local server read only " + std::to_string(read) + " of about " + std::to_string(sent) +
-                     " tokens of the prompt: it may have cut it";
+  record_.note_adaptation("the local server read only " + std::to_string(read) + " of about " + std::to_string(sent) +
+                          " tokens of the prompt: it may have cut it");
 }
 
 }  // namespace tideover::proxy

@@ -14,4 +14,11 @@ std::string_view token(outcome o) {
   return "failed";
 }
 
+void exchange_record::note_adaptation(std::string_view note) {
+  constexpr std::size_t longest = 2000;  // of a log line's field
+  if (adapted.find(note) != std::string::npos || adapted.size() + note.size() > longest) return;
+  if (!adapted.empty()) adapted += "; ";
+  adapted += note;
+}
+
 }  // namespace tideover::proxy

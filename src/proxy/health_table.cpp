@@ -68,7 +68,10 @@ bool health_table::grant_retry(std::uint16_t upstream) {
 }
 
 std::uint64_t health_table::fingerprint(std::uint16_t upstream, const request_head& caller) const {
-  if (configured_[upstream]) return *configured_[upstream];
+  return configured_[upstream] ? *configured_[upstream] : mark_of(caller);
+}
+
+std::uint64_t health_table::mark_of(const request_head& caller) const {
   std::uint64_t mark = 0;
   for (const auto& f : caller.fields.list)
     if (carries_a_key(f)) mark = std::rotl(mark, 1) ^ keyed_hash(key_, f.value);

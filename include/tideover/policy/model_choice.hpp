@@ -133,6 +133,13 @@ window_choice window_for(const model_need& need, const model_tables& tables, con
 /// The models that the file and the tables name for any request, each once: what should be installed.
 std::vector<std::string> named_models(const config::snapshot& configuration, const config::upstream& local);
 
+/// The rule that applies to a name: the workflow's own table before the global one, the first glob that matches.
+struct matching_rule {
+  const config::model_rule* rule = nullptr;  // null: none does
+  std::string where;                         // "models[2]", "workflows.legal.models[0]"
+};
+matching_rule find_rule(const model_tables& tables, std::string_view requested);
+
 bool glob_matches(std::string_view pattern, std::string_view text);
 
 /// Does Ollama send this model's prompts to ollama.com (`x:cloud`, `x:480b-cloud`)? Then it is never local (OL §13).

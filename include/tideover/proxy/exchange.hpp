@@ -92,6 +92,7 @@ class exchange {
 
   // A leg with company: a hedge beside it, keep-alives for whoever waits (exchange_company.cpp).
   bool needs_company(const leg& l) const;
+  bool hears_keep_alives(const leg& l) const;
   net::task<attempt_end> accompany(std::unique_ptr<leg>& first);
   std::unique_ptr<leg> begin_hedge();
   bool keep_caller_awake(const leg& l);
@@ -112,7 +113,7 @@ class exchange {
   net::task<attempt_end> read_local(leg& l);
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
-  bool continues_prefill() const;
+  bool continues_prefill(std::uint16_t upstream) const;
   std::optional<bool> echoes_prefill() const;
   int local_fault_status() const;
   adapt::own_error model_not_there(std::uint16_t upstream) const;

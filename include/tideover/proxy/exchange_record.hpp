@@ -53,6 +53,9 @@ struct exchange_record {
   std::uint64_t bytes_out = 0;  // body bytes to the caller
   outcome how = outcome::failed;
   bool stream = false;
+
+  /// Into `adapted`: said once, however often it happened and however often the request was written.
+  void note_adaptation(std::string_view note);
   unsigned sdk_retry = 0;  // x-stainless-retry-count
 };
 

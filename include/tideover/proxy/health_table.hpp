@@ -69,6 +69,8 @@ class health_table {
 
   /// Tells keys apart without keeping them: of the configured key where there is one, else of the caller's own.
   std::uint64_t fingerprint(std::uint16_t upstream, const request_head& caller) const;
+  /// The same of the caller's own keys alone, whoever is asked: tells callers apart.
+  std::uint64_t mark_of(const request_head& caller) const;
 
   /// Connections beside those of admitted requests are worth making only while nothing is in doubt.
   bool way_is_clear(std::uint16_t upstream) const;

@@ -194,6 +194,9 @@ TEST(Health, TellsKeysApartAndKeepsNone) {
   health_table own(ours);
   EXPECT_EQ(own.fingerprint(0, with(field_id::authorization, "Authorization", "Bearer sk-1")), own.fingerprint(0, {}))
       << "the caller's key is not what is sent";
+  EXPECT_NE(own.mark_of(with(field_id::authorization, "Authorization", "Bearer sk-1")),
+            own.mark_of(with(field_id::authorization, "Authorization", "Bearer sk-2")))
+      << "but callers are told apart";
   health_table another(callers);
   EXPECT_NE(one, another.fingerprint(0, with(field_id::authorization, "Authorization", "Bearer sk-1")))
       << "nobody outside can know a mark";
