@@ -175,7 +175,7 @@ struct stand_in::server {
       co_await send(stream, whole(what.status, what.body, message.keep_alive()));
       co_return;
     }
-    co_await send(stream, head(200, "text/event-stream", "Transfer-Encoding: chunked", message.keep_alive()));
+    co_await send(stream, head(200, what.stream_type, "Transfer-Encoding: chunked", message.keep_alive()));
     for (auto const& event : what.events) {
       co_await send(stream, chunk(event));
       timer.expires_after(options.pace);

@@ -11,6 +11,7 @@ using json = nlohmann::ordered_json;
 
 constexpr std::string_view cloud_model = "stand-in-cloud";
 constexpr std::string_view local_model = "stand-in-local:1b";
+constexpr std::string_view native_route = "/api/chat";
 
 struct speaker {
   stand_in_kind kind;
@@ -136,6 +137,34 @@ stand_in_answer messages(const speaker& by, bool stream) {
   return answer;
 }
 
+/// Ollama's own route: an object, or a line each. Its numbers are those of a model that says 30 words a second.
+stand_in_answer native_chat(const speaker& by, bool stream) {
+  constexpr std::uint64_t nanoseconds_a_word = 33'000'000;
+  stand_in_answer answer{.stream_type = "application/x-ndjson", .words = by.words.size()};
+  auto const object_with = [&](std::string_view text) {
+    return json{{"model", by.model},
+                {"created_at", "2026-01-01T00:00:00Z"},
+                {"message", {{"role", "assistant"}, {"content", text}}},
+                {"done", false}};
+  };
+  auto last = object_with(stream ? std::string() : text_of(by));
+  last["done"] = true;
+  last["done_reason"] = "stop";
+  last["total_duration"] = nanoseconds_a_word * (by.words.size() + 1);
+  last["load_duration"] = 0;
+  last["prompt_eval_count"] = 1;
+  last["prompt_eval_duration"] = nanoseconds_a_word;
+  last["eval_count"] = by.words.size();
+  last["eval_duration"] = nanoseconds_a_word * by.words.size();
+  if (!stream) {
+    answer.body = last.dump();
+    return answer;
+  }
+  for (auto const word : by.words) answer.events.push_back(object_with(word).dump() + "\n");
+  answer.events.push_back(last.dump() + "\n");
+  return answer;
+}
+
 stand_in_answer model_list(const speaker& by) {
   json const entry{{"id", by.model}, {"object", "model"}, {"created", std::time(nullptr)}, {"owned_by", "stand-in"}};
   return {.body = json{{"object", "list"}, {"data", json::array({entry})}}.dump()};
@@ -164,9 +193,9 @@ stand_in_answer catalog(bool only_loaded) {
 stand_in_answer generate(const speaker& by, std::string_view path, std::string_view body) {
   auto const request = json::parse(body, nullptr, false);
   if (!request.is_object()) return openai_error(400, "the body is not a JSON object", "invalid_request_error");
-  auto const flag = [](const json& object, const char* name) {
+  auto const flag = [](const json& object, const char* name, bool otherwise = false) {
     auto const found = object.find(name);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
+    return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
   };
   auto const model = request.find("model");
   if (model == request.end() || !model->is_string())
@@ -174,6 +203,7 @@ stand_in_answer generate(const speaker& by, std::string_view path, std::string_v
   // Ollama knows what is installed and nothing else; a cloud under its stand-in's name answers for every model.
   if (by.kind == stand_in_kind::ollama && *model != local_model)
     return openai_error(404, "model '" + model->get<std::string>() + "' not found", "not_found_error");
+  if (path == native_route) return native_chat(by, flag(request, "stream", true));
   bool const stream = flag(request, "stream");
   if (path == "/v1/messages") return messages(by, stream);
   if (path == "/v1/completions") return completion(by, stream);
@@ -185,7 +215,8 @@ stand_in_answer generate(const speaker& by, std::string_view path, std::string_v
 
 stand_in_answer answer_as(stand_in_kind kind, std::string_view method, std::string_view path, std::string_view body) {
   auto const by = who(kind);
-  bool const generates = path == "/v1/chat/completions" || path == "/v1/completions" || path == "/v1/messages";
+  bool const generates = path == "/v1/chat/completions" || path == "/v1/completions" || path == "/v1/messages" ||
+                         (kind == stand_in_kind::ollama && path == native_route);
   if (generates && method == "POST") return generate(by, path, body);
   if (method == "GET") {
     if (path == "/v1/models") return model_list(by);

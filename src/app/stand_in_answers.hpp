@@ -14,6 +14,7 @@ struct stand_in_answer {
   unsigned status = 200;
   std::string body{};
   std::vector<std::string> events{};  // not empty: a stream of these instead of the body
+  std::string_view stream_type = "text/event-stream";
   std::size_t words = 0;              // how many words the answer has, for its pace when it comes whole
 };
 

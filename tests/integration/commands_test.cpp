@@ -83,6 +83,20 @@ TEST(StatusCommand, TakesTheSocketFromTheConfiguration) {
   EXPECT_EQ(run_tideover({"status", "--config", file}).exit_code, 0);
 }
 
+TEST(Demo, TellsAStoryInWhichEveryStepHappensAndServesOn) {
+  daemon_process demo(
+      {.yaml = "", .environment = {}, .arguments = {"--demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}});
+  ASSERT_TRUE(demo.serves()) << demo.all_output();  // it says so only once the story went well
+  auto const said = demo.standard_output();
+  EXPECT_NE(said.find("Every step happened."), std::string::npos) << said;
+  EXPECT_NE(said.find("X-Tideover-Failover: connect"), std::string::npos) << said;
+  EXPECT_EQ(said.find("FAILED"), std::string::npos) << said;
+  auto const served_on = post(demo.port(), "/v1/chat/completions", chat_body);
+  EXPECT_EQ(served_on.field("x-tideover-upstream"), "stand-in-cloud");
+  EXPECT_NE(text_of(served_on.body).find("stand-in cloud"), std::string::npos) << served_on.body;
+  EXPECT_EQ(demo.stop(), 0);
+}
+
 TEST(KeyCommand, PrintsAKeyOnceAndItsHash) {
   auto const made = run_tideover({"key", "new", "crm", "--workflow", "sales"});
   EXPECT_EQ(made.exit_code, 0);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 
 #include "support/answers.hpp"
@@ -53,6 +54,36 @@ TEST(StandIn, OllamaHasOneModelAndKnowsNoOther) {
   auto const answer = client.post("/v1/chat/completions", R"({"model":")" + name + R"(","messages":[]})");
   EXPECT_NE(text_of(answer.body).find("stand-in for Ollama"), std::string::npos);
   EXPECT_EQ(client.post("/v1/chat/completions", "[]").status, 400);
+}
+
+TEST(StandIn, OllamaChatsOnItsOwnRouteWholeAndAsLines) {
+  stand_in ollama({.kind = stand_in_kind::ollama, .pace = 0ms});
+  raw_client client(ollama.port());
+  auto const ask = [&](const std::string& more) {
+    return client.post("/api/chat", R"({"model":"stand-in-local:1b","messages":[])" + more + "}");
+  };
+  auto const whole = ask(R"(,"stream":false)");
+  EXPECT_EQ(whole.field("content-type"), "application/json");
+  auto const object = nlohmann::json::parse(whole.body);
+  std::string const text = object["message"]["content"];
+  EXPECT_NE(text.find("stand-in for Ollama"), std::string::npos);
+  EXPECT_EQ(object["done"], true);
+  EXPECT_EQ(object["done_reason"], "stop");
+
+  auto const lines = ask("");  // this route streams unless it is told not to
+  EXPECT_EQ(lines.field("content-type"), "application/x-ndjson");
+  std::string streamed_text;
+  nlohmann::json last;
+  std::istringstream all(lines.body);
+  for (std::string line; std::getline(all, line);) {
+    last = nlohmann::json::parse(line);
+    streamed_text += last["message"]["content"].get<std::string>();
+  }
+  EXPECT_EQ(streamed_text, text);
+  EXPECT_EQ(last["done"], true);
+  EXPECT_EQ(client.post("/api/chat", R"({"model":"other","messages":[]})").status, 404);
+  stand_in cloud({.kind = stand_in_kind::cloud, .pace = 0ms});
+  EXPECT_EQ(raw_client(cloud.port()).post("/api/chat", question).status, 404);
 }
 
 TEST(StandIn, ACutEndsStreamsInTheMiddleAndRefusesUntilItIsRestored) {

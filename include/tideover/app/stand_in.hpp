@@ -12,7 +12,7 @@ namespace tideover::app {
 
 enum class stand_in_kind : std::uint8_t {
   cloud,   // OpenAI's and Anthropic's generation routes and /v1/models; answers as model `stand-in-cloud`
-  ollama,  // /api/tags, /api/ps, /api/version and Ollama's /v1 routes; has one model, `stand-in-local:1b`
+  ollama,  // /api/chat, what is read of its models, and Ollama's /v1 routes; has one model, `stand-in-local:1b`
 };
 
 struct stand_in_options {
