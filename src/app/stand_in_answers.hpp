@@ -15,7 +15,7 @@ struct stand_in_answer {
   std::string body{};
   std::vector<std::string> events{};  // not empty: a stream of these instead of the body
   std::string_view stream_type = "text/event-stream";
-  std::size_t words = 0;              // how many words the answer has, for its pace when it comes whole
+  std::size_t words = 0;  // how many words the answer has, for its pace when it comes whole
 };
 
 stand_in_answer answer_as(stand_in_kind kind, std::string_view method, std::string_view path, std::string_view body);

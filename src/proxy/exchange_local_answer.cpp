@@ -112,7 +112,13 @@ attempt_end exchange::judge_local_error(leg& l) {
   auto why = status == 429 ? reason::rate_limited : reason::server_error;
   failed(l, why, phase::read_body, "status " + std::to_string(status));
   if (status == 404) {
-    local_error_ = model_not_there(l.upstream);
+    // All servers say which model they lack (OL §3). A 404 about something else is of a server, or a URL, that has no
+    // such route: whoever installed the model then would be none the wiser.
+    if (mentions("model"))
+      local_error_ = model_not_there(l.upstream);
+    else
+      local_error_ = adapt::own_error{
+          503, "local_unavailable", title + " does not know the route that was asked for. Is its url right?", {}};
   } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
     local_error_ = too_long_for(0);
   } else if (status == 400 || status == 413 || status == 422) {

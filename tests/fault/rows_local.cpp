@@ -135,6 +135,8 @@ void add_local_rows(table& all) {
   all.add("I4b", "model_removed", "The model was removed since Ollama was last looked at", some_of_each,
           unheard(own_error(503, "local_model_missing", "connect", blamed::connection)),
           without_cloud([](stage& s) { s.local_does(local_error(404, "model 'llama3.1:8b' not found")); }));
+  all.add("I4c", "path_missing", "What answers there does not know Ollama's routes (404)", some_of_each, nobody_there,
+          without_cloud([](stage& s) { s.local_does(local_error(404, "404 page not found")); }));
   all.add("I5", "busy", "Ollama's queue is full (503)", some_of_each,
           unheard(own_error(503, "local_queue_full", "connect", blamed::connection)), without_cloud([](stage& s) {
             s.local_does(local_error(503, "server busy, please try again.  maximum pending requests exceeded"));
