@@ -30,6 +30,7 @@ admin_side::admin_side(boost::asio::io_context& control, adapt::host_rules hosts
     : sources_(std::move(sources)), api_(std::move(hosts)), feed_(name_of_this_run()), server_(control, api_, feed_) {
   serve_reads();
   ops::serve_contingency(api_, decisions, sources_.configuration);
+  ops::serve_explain(api_, sources_.explain);
 }
 
 admin_side::~admin_side() { stop(); }

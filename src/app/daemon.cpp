@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "exchange_reporter.hpp"
+#include "explain_view.hpp"
 #include "routes.hpp"
 #include "tideover/app/admin_side.hpp"
 #include "tideover/net/hosted_loop.hpp"
@@ -145,6 +146,7 @@ void daemon::parts::listen_for_admin() {
   sources.facts = [this] { return facts(); };
   sources.metrics = [this] { return metrics_text(); };
   sources.configuration = [this] { return configuration; };
+  sources.explain = [this] { return explain_view_of(shared, decisions.state()); };
   admin.emplace(host.context(), shared.hosts, decisions, std::move(sources));
   admin->open(configuration->admin, usual_sockets);
   addresses.admin = admin->address();
