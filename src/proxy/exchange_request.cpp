@@ -35,7 +35,7 @@ std::string_view moved(std::string_view view, const char* from, const char* to) 
 }  // namespace
 
 std::optional<adapt::own_error> exchange::admit() {
-  const auto& hosts = home_.shared().hosts;
+  const auto& hosts = shared().hosts;
   framing_ = adapt::judge_request(head_);
   if (auto refused = policy::refuse_head(head_, framing_, hosts)) return refused;
   auto refused = check_client();  // before anything is said about workflows and paths
@@ -47,14 +47,14 @@ std::optional<adapt::own_error> exchange::admit() {
 std::optional<adapt::own_error> exchange::check_client() {
   auto const found = policy::find_client(head_.fields, configuration().clients);
   if (found.verdict == policy::key_verdict::wrong) {
-    must_wait_ = home_.shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
+    must_wait_ = shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
     if (must_wait_)
       return refusal(429, "too_many_wrong_keys", "Too many wrong keys came from this address: wait a moment.");
   }
   if (found.verdict != policy::key_verdict::known) return policy::refuse_key(found.verdict);
   client_ = found.key;
   record_.client = client_->name;
-  must_wait_ = home_.shared().clients->take(*client_, clock::now());
+  must_wait_ = shared().clients->take(*client_, clock::now());
   if (!must_wait_) return std::nullopt;
   return refusal(429, "requests_per_minute",
                  "The key `" + client_->name + "` may be used " + std::to_string(client_->requests_per_minute) +
@@ -63,7 +63,7 @@ std::optional<adapt::own_error> exchange::check_client() {
 
 /// Once, when the body is there and before anybody is asked.
 void exchange::settle_reach() {
-  const auto& view = *home_.shared().contingency;
+  const auto& view = *shared().contingency;
   kept_from_clouds_ = policy::kept_from_clouds(route_, [&](std::string_view name) { return view.active(name); });
   pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
 }
