@@ -371,6 +371,21 @@ TEST(Explain, SaysNothingOfPromptsHeadersOrKeys) {
   EXPECT_EQ(told["upstreams"][0]["headers"]["replaced"], json::array({"Authorization"}));
 }
 
+TEST(Explain, SpeaksOfTheConfigurationInForceAfterAReload) {
+  world w;
+  auto options = many_workflows();
+  w.start(options);
+  EXPECT_EQ(explain(w, {{"workflow", "far"}})["outcome"]["tier"], "cloud");
+  auto const at = options.workflows.find("far: {policy: cloud_only}");
+  options.workflows.replace(at, std::string("far: {policy: cloud_only}").size(), "far: {policy: local_only}");
+  std::ofstream(w.daemon().folder().file("tideover.yaml")) << w.yaml(options);
+  raw_client client(socket_of(w));
+  client.request("POST", "/api/reload", "{}", {{"Content-Type", "application/json"}});
+  auto const reloaded = client.read_answer();
+  ASSERT_EQ(reloaded.status, 200) << reloaded.body;
+  EXPECT_EQ(explain(w, {{"workflow", "far"}})["outcome"]["tier"], "local");
+}
+
 TEST(Explain, AClientsNameStandsForItsKey) {
   world w;
   w.start(many_workflows());
