@@ -176,7 +176,6 @@ void write_local(lines& out, const json& local) {
 }
 
 void write_upstreams(lines& out, const json& told) {
-  int number = 0;
   for (const auto& u : member(told, "upstreams")) {
     auto const asked = text_of(u, "asked");
     auto const who = text_of(u, "tier") + " " + text_of(u, "upstream");
@@ -186,11 +185,10 @@ void write_upstreams(lines& out, const json& told) {
       out.add(who, (asked == "skipped" ? "skipped: " : "not asked: ") + text, text_of(u, "rule"));
       continue;
     }
-    ++number;
     auto text = asked == "first" ? std::string("is asked first") : "is asked next, if the ones before fail";
-    if (text_of(u, "tier") == "cloud") text += ", with " + text_of(u, "credential") + " key";
-    if (text_of(u, "credential") == "none" && text_of(u, "tier") == "cloud")
-      text = text.substr(0, text.find(", with")) + ", without a key";
+    auto const key = text_of(u, "credential");
+    if (text_of(u, "tier") == "cloud")
+      text += key == "none" ? ", without a key" : key == "configured" ? ", with its own key" : ", with " + key + " key";
     out.add(who, text, text_of(u, "rule"));
     if (const auto& local = member(u, "local"); local.is_object()) write_local(out, local);
     if (const auto& changes = member(u, "changes"); changes.is_array())
