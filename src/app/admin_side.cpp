@@ -21,7 +21,7 @@ namespace {
 constexpr auto update_while_nobody_listens = std::chrono::seconds(1);
 constexpr auto front_page =
     "Tideover\n/livez  /readyz  /readyz?tier=local  /metrics  /api/status  /api/events  /api/contingency  "
-    "/api/reload\n";
+    "/api/reload  /api/explain\n";
 
 std::string name_of_this_run() {
   std::random_device entropy;
@@ -52,6 +52,7 @@ admin_side::admin_side(boost::asio::io_context& control, adapt::host_rules hosts
       handed_(handed) {
   serve_reads();
   ops::serve_contingency(api_, decisions, sources_.configuration);
+  ops::serve_explain(api_, sources_.explain);
   ops::serve_reload(api_, sources_.reload);
 }
 

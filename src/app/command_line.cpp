@@ -17,12 +17,12 @@ constexpr auto footer = R"(Point your apps at the proxy and change nothing else:
 
 `tideover COMMAND --help` explains one command.)";
 
-constexpr std::array<std::string_view, 10> commands{"run", "check",  "validate",    "schema",    "env",
-                                                    "key", "status", "contingency", "readiness", "version"};
+constexpr std::array<std::string_view, 11> commands{"explain", "run",    "check",       "validate",  "schema", "env",
+                                                    "key",     "status", "contingency", "readiness", "version"};
 
 // Commands of the contract that a later version brings: a plain "unknown command" would send people looking.
-constexpr std::array<std::string_view, 10> later{"doctor", "explain",  "drill",      "alert", "reload",
-                                                 "init",   "firewall", "completion", "log",   "top"};
+constexpr std::array<std::string_view, 9> later{"doctor",   "drill",      "alert", "reload", "init",
+                                                "firewall", "completion", "log",   "top"};
 
 command_line_result refused(std::string message) {
   command_line_result result;
@@ -222,6 +222,28 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
   on_readiness->add_flag("--json", readiness.json, "Print the result as JSON");
   on_readiness->add_flag("--once", readiness.once, "Make the checks here, without asking a running daemon");
 
+  explain_command explain;
+  auto* on_explain =
+      app.add_subcommand("explain", "Say what would happen to a request, and which rule says so")->group("Commands");
+  on_explain->footer(
+      "Asks the running daemon, which knows breakers and queues; else explains from the configuration.\n"
+      "Nothing is sent to a cloud. Exit code 0: explained, 1: no answer, 2: no such request, 78: configuration.");
+  on_explain->add_option("--workflow", explain.workflow, "As X-Tideover-Workflow")->type_name("NAME");
+  on_explain->add_option("--model", explain.model, "The model that the caller names")->type_name("NAME");
+  on_explain->add_option("--path", explain.path, "Path and query (/v1/chat/completions)")->type_name("PATH");
+  on_explain->add_option("--method", explain.method, "POST, or GET where the path takes no POST")->type_name("METHOD");
+  on_explain->add_option("--header", explain.headers, "A field of the head; may be repeated")
+      ->type_name("'NAME: VALUE'")
+      ->type_size(1)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  on_explain->add_option("--client", explain.client, "As if this key of clients.keys were used")->type_name("NAME");
+  on_explain->add_option("--request", explain.request_file, "The body (a short one); - reads standard input")
+      ->type_name("FILE");
+  on_explain->add_flag("--offline", explain.offline, "From the configuration, without asking a running daemon");
+  with_door(*on_explain, explain.door);
+  on_explain->add_flag("--json", explain.json, "Print the result as JSON");
+
   version_command version;
   auto* on_version = app.add_subcommand("version", "Print the version")->group("Commands");
   on_version->add_flag("--json", version.json, "Print the result as JSON");
@@ -285,6 +307,8 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     result.command = std::move(key);
   } else if (on_readiness->parsed()) {
     result.command = std::move(readiness);
+  } else if (on_explain->parsed()) {
+    result.command = std::move(explain);
   } else if (on_version->parsed()) {
     result.command = version;
   } else {

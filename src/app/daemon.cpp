@@ -8,6 +8,7 @@
 #include <random>
 
 #include "daemon_parts.hpp"
+#include "explain_view.hpp"
 
 namespace tideover::app {
 
@@ -68,6 +69,7 @@ void daemon::parts::open_admin() {
   sources.facts = [this] { return facts(); };
   sources.metrics = [this] { return metrics_text(); };
   sources.configuration = [this] { return shared().configuration; };
+  sources.explain = [this] { return explain_view_of(shared(), decisions.state()); };
   sources.reload = [this](const std::string& who) { return reload(who); };
   admin.emplace(host.context(), shared().hosts, decisions, std::move(sources), options.handed);
   admin->open(admin->prepare(configuration().admin, options.usual_sockets), configuration().admin, shared().hosts);

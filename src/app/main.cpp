@@ -1,8 +1,10 @@
 // The program: what the command line says, done.
 #include <iostream>
+#include <iterator>
 
 #include "tideover/app/application.hpp"
 #include "tideover/app/command_line.hpp"
+#include "tideover/app/explain_command.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/app/readiness_command.hpp"
 
@@ -27,6 +29,11 @@ int main(int argc, char** argv) {
     int operator()(const app::status_command& c) const { return app::run_status(c, world, std::cout, std::cerr); }
     int operator()(const app::key_command& c) const { return app::run_key(c, std::cout, std::cerr); }
     int operator()(const app::readiness_command& c) const { return app::run_readiness(c, world, std::cout, std::cerr); }
+    int operator()(const app::explain_command& c) const {
+      return app::run_explain(c, world, std::cout, std::cerr, [] {
+        return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+      });
+    }
     int operator()(const app::version_command& c) const { return app::run_version(c, std::cout); }
   };
   return std::visit(perform{world}, said.command);

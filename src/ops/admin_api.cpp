@@ -81,8 +81,19 @@ admin_reply error_reply(int status, std::string_view code, std::string_view mess
   return json_reply({{"error", {{"code", code}, {"message", message}}}}, status);
 }
 
-void admin_api::on(std::string method, std::string path, admin_handler handler) {
-  routes_.push_back({std::move(method), std::move(path), std::move(handler), false});
+void admin_api::on(std::string method, std::string path, admin_handler handler, std::size_t most_body_bytes) {
+  routes_.push_back({std::move(method), std::move(path), std::move(handler), false, most_body_bytes});
+}
+
+std::size_t admin_api::body_limit(const request_head& head) const {
+  const auto* r = find(head.method, split(head.target).path);
+  return r != nullptr ? r->most_body_bytes : usual_body_bytes;
+}
+
+std::size_t admin_api::largest_body_limit() const {
+  std::size_t most = usual_body_bytes;
+  for (const auto& r : routes_) most = std::max(most, r.most_body_bytes);
+  return most;
 }
 
 void admin_api::on_open(std::string path, admin_handler handler) {

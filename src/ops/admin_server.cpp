@@ -67,7 +67,8 @@ http::response<http::string_body> response_of(const admin_reply& reply, const re
 }
 
 admin_reply reply_to(beast::error_code error) {
-  if (error == http::error::body_limit) return error_reply(413, "body_too_large", "The body is larger than 64 KiB.");
+  if (error == http::error::body_limit)
+    return error_reply(413, "body_too_large", "The body is larger than this path takes (usually 64 KiB).");
   if (error == http::error::header_limit) return error_reply(431, "head_too_large", "The head is larger than 16 KiB.");
   return error_reply(400, "bad_request", "This is not a well-formed HTTP/1.1 request.");
 }
@@ -131,7 +132,7 @@ asio::awaitable<bool> admin_server::state::one_request(connection& stream, beast
                                                        const admin_door& door) {
   http::request_parser<http::string_body> parser;
   parser.header_limit(most_head_bytes);
-  parser.body_limit(most_body_bytes);
+  parser.body_limit(api.largest_body_limit());
   stream.expires_after(patience);
   auto const [head_error, head_bytes] = co_await http::async_read_header(stream, buffer, parser, as_result);
   request_head nothing;
@@ -157,6 +158,12 @@ asio::awaitable<bool> admin_server::state::one_request(connection& stream, beast
       co_return next;
     }
     co_await refuse_unread(stream, *refused, head);
+    co_return false;
+  }
+  auto const most = api.body_limit(head);
+  parser.body_limit(most);
+  if (framing.body == adapt::body_kind::length && framing.length > most) {
+    co_await refuse_unread(stream, reply_to(http::error::body_limit), head);
     co_return false;
   }
   if (framing.expect_continue && !bodiless) {

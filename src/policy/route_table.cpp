@@ -183,22 +183,29 @@ bool find_workflow_of(route& r, const request_head& head, const config::snapshot
 
   // The stricter of two that the caller named; a tie is the path's.
   const config::workflow* named = by_path != nullptr ? by_path : by_field;
+  r.workflow_by = by_path != nullptr ? named_by::path : by_field != nullptr ? named_by::field : named_by::nothing;
   if (by_path != nullptr && by_field != nullptr && by_path != by_field) {
     bool const field_is_stricter = strictness(by_field->policy) > strictness(by_path->policy);
     named = field_is_stricter ? by_field : by_path;
+    r.workflow_by = field_is_stricter ? named_by::field : named_by::path;
     r.also = field_is_stricter ? by_path : by_field;
   }
   r.workflow = named != nullptr ? named : find_workflow(configuration, "default");
   if (!bound.empty()) {
     const auto* own = find_workflow(configuration, bound);
     if (own == nullptr) return refuse(r, 403, "unknown_workflow", "the workflow of this key does not exist"), false;
-    if (named != nullptr && named != own) r.also = named;
+    if (named != nullptr && named != own) {
+      if (r.also != own) r.also_too = r.also;
+      r.also = named;
+    }
     r.workflow = own;
+    r.workflow_by = named_by::key;
   }
   if (r.workflow == nullptr) return refuse(r, 400, "unknown_workflow", "there is no workflow `default`"), false;
-  r.policy = r.workflow->policy;
+  r.policy_of = r.workflow;
   for (const auto* other : {by_path, by_field})
-    if (other != nullptr && strictness(other->policy) > strictness(r.policy)) r.policy = other->policy;
+    if (other != nullptr && strictness(other->policy) > strictness(r.policy_of->policy)) r.policy_of = other;
+  r.policy = r.policy_of->policy;
   return true;
 }
 
@@ -338,6 +345,46 @@ candidate_list candidates_for(const route& r, const config::snapshot& configurat
       break;
   }
   return list;
+}
+
+no_candidate why_no_candidate(std::uint16_t upstream, const route& r, const config::snapshot& configuration,
+                              std::string_view model) {
+  auto const list = candidates_for(r, configuration, model);
+  auto const* const end = list.index + list.size;
+  if (std::find(list.index, end, upstream) != end) return no_candidate::is_one;
+  const auto& u = configuration.upstreams[upstream];
+  if (u.tier == tier::cloud) {
+    if (r.policy == policy_kind::local_only) return no_candidate::policy;
+    if (!cloud_can_serve(r.what)) return no_candidate::path;
+    return u.dialect == r.cloud_dialect ? no_candidate::not_the_first : no_candidate::other_dialect;
+  }
+  if (r.policy == policy_kind::cloud_only) return no_candidate::policy;
+  if (!local_can_serve(r, configuration, model))
+    return r.what == endpoint::embeddings ? no_candidate::other_vectors : no_candidate::path;
+  return no_candidate::too_many;
+}
+
+std::string_view token(named_by what) {
+  switch (what) {
+    case named_by::nothing: return "default";
+    case named_by::path: return "path";
+    case named_by::field: return "header";
+    case named_by::key: return "key";
+  }
+  return "default";
+}
+
+std::string_view token(no_candidate why) {
+  switch (why) {
+    case no_candidate::is_one: return "is_one";
+    case no_candidate::policy: return "policy";
+    case no_candidate::path: return "path";
+    case no_candidate::other_dialect: return "other_dialect";
+    case no_candidate::not_the_first: return "not_the_first";
+    case no_candidate::other_vectors: return "other_vectors";
+    case no_candidate::too_many: return "too_many";
+  }
+  return "is_one";
 }
 
 }  // namespace tideover::policy

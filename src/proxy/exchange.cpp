@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "tideover/policy/plan.hpp"
+
 namespace tideover::proxy {
 
 using net::on;
@@ -74,20 +76,9 @@ policy::failover::step exchange::next_step() {
 }
 
 policy::exchange_plan exchange::plan() const {
-  const auto& w = *route_.workflow;
-  policy::exchange_plan made;
-  made.candidates = policy::candidates_for(route_, configuration(), facts_.model);
-  made.started = started_;
-  made.deadline = after(started_, w.deadline);
-  made.replayable = !is_generation(route_.what) || (facts_.is_json_object && facts_.not_replayable.empty());
-  made.in_contingency = kept_from_clouds_;
-  made.local_by_policy = route_.policy == policy_kind::local_only || route_.policy == policy_kind::local_first;
-  made.streaming = facts_.stream;
-  made.wants_reasoning = facts_.wants_reasoning;
-  made.repeats = record_.sdk_retry != 0;
-  if (is_generation(route_.what)) made.hedge_after = w.hedge_after;
-  made.may_continue = facts_.stream && w.on_cut == config::on_cut::continue_it;
-  return made;
+  return policy::plan_for(
+      route_, facts_, configuration(),
+      {.started = started_, .in_contingency = kept_from_clouds_, .repeats = record_.sdk_retry != 0});
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {

@@ -4,22 +4,13 @@
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
-#include "tideover/adapt/token_estimate.hpp"
+#include "tideover/policy/local_replay.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
 
 using net::on;
-
-namespace {
-
-/// Only these make Ollama work; the others of its own API are looks at what it has.
-bool works(std::string_view native_path) {
-  return native_path == "/api/chat" || native_path == "/api/generate" || native_path == "/api/embed";
-}
-
-}  // namespace
 
 /// Asks the local server what it has, for when nothing is known yet. The answer comes through the worker's mailbox.
 net::task<void> exchange::wait_for_catalog(time_point by) {
@@ -38,7 +29,7 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 
 net::task<attempt_end> exchange::prepare_local(leg& l) {
   bool const native = route_.what == endpoint::ollama_native;
-  if (native && !works(route_.path)) co_return attempt_end::done;
+  if (native && !policy::makes_work(route_.path)) co_return attempt_end::done;
   auto catalog = shared().local->current();
   if (!catalog->known || catalog->models.empty()) {
     co_await wait_for_catalog(l.limits.connect);
@@ -61,35 +52,15 @@ net::task<attempt_end> exchange::prepare_local(leg& l) {
 }
 
 policy::model_tables exchange::model_tables(std::uint16_t upstream) const {
-  const auto& w = *route_.workflow;
-  return {.workflow = w.name,
-          .of_workflow = &w.models,
-          .global = &configuration().models,
-          .context_limit = upstream_settings(upstream).context_tokens};
+  return policy::tables_for(*route_.workflow, configuration(), upstream_settings(upstream));
 }
 
 /// Where no cloud may help in any case, the request itself is what has to change.
 int exchange::local_fault_status() const { return machine_->cloud_failure() == reason::policy ? 400 : 503; }
 
-adapt::own_error exchange::model_not_there(std::uint16_t upstream) const {
-  const auto& settings = upstream_settings(upstream);
-  bool const ollama = settings.dialect == dialect::ollama;
-  return {503,
-          "local_model_missing",
-          ollama ? "The local model " + local_model_ + " is not installed. Run: ollama pull " + local_model_
-                 : settings.title + " does not have the model " + local_model_ + ".",
-          {}};
-}
-
-/// A prompt that is too long is the request's affair whoever finds out, in the words that clients of both vendors look
-/// for. `window` 0: the server only said so.
+/// A prompt that is too long is the request's affair, whoever finds out. `window` 0: the server only said so.
 adapt::own_error exchange::too_long_for(std::uint64_t window) const {
-  std::string const model = local_model_.empty() ? "s" : " " + local_model_;
-  std::string message = "prompt is too long for the local model" + model;
-  if (window != 0)
-    message = "prompt is too long: " + std::to_string(local_need_.window.prompt_tokens) + " tokens > " +
-              std::to_string(window) + " maximum (as estimated, of the local model" + model + ")";
-  return {400, "context_length_exceeded", std::move(message), {}};
+  return policy::too_long_for(local_model_, local_need_.window.prompt_tokens, window);
 }
 
 /// Reads the request, once, and finds who stands in for the model it names.
@@ -107,15 +78,8 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
     auto& parsed = std::get<adapt::chat::parsed>(read);
     asked_for_ = std::make_unique<adapt::chat::request>(std::move(parsed.what));
     for (const auto& note : parsed.notes) record_.note_adaptation(note);
-    local_need_.requested = facts_.model;
-    local_need_.tools = !asked_for_->tools.empty();
-    local_need_.vision = asked_for_->has_images();
-    local_need_.thinking = asks(asked_for_->think);
-    local_need_.window.prompt_tokens = adapt::estimate_prompt(*asked_for_);
-    if (auto const most = asked_for_->params.max_tokens; most && *most > 0)
-      local_need_.window.max_output = static_cast<std::uint64_t>(*most);
-    local_need_.window.prompt_tokens += adapt::estimate_text_tokens(route_.workflow->system_prompt.text);
-    if (splice_used_) local_need_.window.prompt_tokens += adapt::estimate_text_tokens(splice_->prefill());
+    local_need_ = policy::need_of(*asked_for_, facts_.model, *route_.workflow,
+                                  splice_used_ ? splice_->prefill() : std::string_view());
   }
   auto const choice = policy::choose_model(local_need_, model_tables(l.upstream), catalog);
   if (!choice.name.empty()) {
@@ -123,23 +87,7 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
     return attempt_end::done;
   }
   local_model_.clear();
-  switch (choice.missing) {
-    case policy::lack::window: return local_refusal(l, too_long_for(choice.largest_window));
-    case policy::lack::unknown:
-      if (catalog.loading)
-        return local_refusal(
-            l, {503, "local_loading", upstream_settings(l.upstream).title + " is still loading its model.", {}});
-      return local_refusal(l,
-                           {503,
-                            "local_unavailable",
-                            upstream_settings(l.upstream).title + " did not tell which models it has. Is it running?",
-                            {}});
-    case policy::lack::nothing:
-    case policy::lack::model:
-    case policy::lack::ability: break;
-  }
-  return local_refusal(
-      l, {503, "local_model_missing", "No local model can stand in for " + facts_.model + ": " + choice.why, {}});
+  return local_refusal(l, policy::no_stand_in(choice, local_need_, catalog, upstream_settings(l.upstream)));
 }
 
 /// A place at one of the server's URLs. The time in the queue is nobody's silence: the leg's limits begin behind it.
@@ -173,7 +121,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   }
   if (how == state::refused) local_wait_ = visit.refusal().retry_after;
   bool const nowhere = how == state::refused && visit.refusal().why == policy::no_place::nowhere;
-  if (nowhere) co_return local_refusal(l, model_not_there(l.upstream));
+  if (nowhere) co_return local_refusal(l, policy::model_not_installed(local_model_, settings));
   co_return local_refusal(
       l, {503, "local_queue_full", settings.title + " is busy: too many requests wait for it. Try again later.", {}});
 }
@@ -243,32 +191,12 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
     return attempt_end::done;
   }
 
-  const auto* const known = catalog.find_at(local_model_, l.place ? l.place->url() : 0);
-  bool const native = upstream_settings(l.upstream).dialect == dialect::ollama;
-  const auto& w = *route_.workflow;
-  adapt::chat::render_options options;
-  options.model = local_model_;
-  if (known) options.can = {known->capabilities_known, known->tools, known->vision, known->thinking};
-  if (native) {
-    auto const window = policy::window_for(local_need_, model_tables(l.upstream), known);
-    if (!window.fits) return local_refusal(l, too_long_for(window.largest));
-    if (window.num_ctx != 0) options.num_ctx = window.num_ctx;
-    // Where the window is known, an answer ends with it, before the beginning of the prompt would be forgotten.
-    auto const size = window.num_ctx != 0 || !known ? window.num_ctx : known->loaded_context;
-    auto const prompt = local_need_.window.prompt_tokens;
-    if (size != 0) options.room_for_answer = std::max(size, prompt + policy::useful_answer) - prompt;
-  }
-  options.workflow_prompt = {static_cast<adapt::chat::system_prompt::placing>(w.system_prompt.where),
-                             w.system_prompt.text};
-  options.defaults = {.temperature = w.parameters.temperature,
-                      .top_p = w.parameters.top_p,
-                      .min_p = w.parameters.min_p,
-                      .frequency_penalty = w.parameters.frequency_penalty,
-                      .presence_penalty = w.parameters.presence_penalty,
-                      .repeat_penalty = w.parameters.repeat_penalty,
-                      .top_k = w.parameters.top_k,
-                      .seed = w.parameters.seed,
-                      .max_tokens = w.parameters.max_tokens};
+  const auto& settings = upstream_settings(l.upstream);
+  bool const native = settings.dialect == dialect::ollama;
+  auto words = policy::words_for(local_need_, *route_.workflow, configuration(), settings, local_model_,
+                                 catalog.find_at(local_model_, l.place ? l.place->url() : 0));
+  if (!words.window.fits) return local_refusal(l, too_long_for(words.window.largest));
+  auto& options = words.options;
   options.insist_on_call = insist_on_call_;
   if (splice_used_) {
     if (!continues_prefill(l.upstream))
@@ -288,11 +216,8 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
 
 /// Does the model that was chosen go on with a begun answer? The file may say so; else the readiness test knows.
 bool exchange::continues_prefill(std::uint16_t upstream) const {
-  auto const found = policy::find_rule(model_tables(upstream), facts_.model);
-  if (found.rule != nullptr && found.rule->prefill != config::prefill::automatic &&
-      policy::same_model(found.rule->local, local_model_))
-    return found.rule->prefill == config::prefill::yes;
-  return shared().local->continues_prefill(local_model_).value_or(false);
+  return policy::continues_prefill(model_tables(upstream), facts_.model, local_model_,
+                                   shared().local->continues_prefill(local_model_));
 }
 
 /// Does its server say what was begun once more, before it goes on? Nothing: not known.
@@ -322,22 +247,16 @@ net::task<void> exchange::list_local_models() {
   for (const auto& m : catalog->models)
     if (!m.remote) models.push_back({m.name, 0});
 
-  constexpr std::string_view list_path = "/v1/models";
-  std::string body;
-  if (route_.path.size() > list_path.size() + 1) {
-    auto const id = route_.path.substr(list_path.size() + 1);
-    auto const found = std::find_if(models.begin(), models.end(), [&](const auto& m) { return m.id == id; });
-    if (found == models.end()) {
-      machine_->committed();
-      record_.why = machine_->cloud_failure();
-      adapt::own_error unknown{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
-      co_await reply_error(std::move(unknown));
-      co_return;
-    }
-    body = adapt::write_model(*found, route_.caller_speaks_anthropic);
-  } else {
-    body = adapt::write_model_list(models, route_.caller_speaks_anthropic);
+  if (auto unknown = policy::unknown_in_list(route_.path, *catalog)) {
+    machine_->committed();
+    record_.why = machine_->cloud_failure();
+    co_await reply_error(std::move(*unknown));
+    co_return;
   }
+  auto const id = policy::listed_model_of(route_.path);
+  auto const one = std::find_if(models.begin(), models.end(), [&](const auto& m) { return m.id == id; });
+  auto body = one != models.end() ? adapt::write_model(*one, route_.caller_speaks_anthropic)
+                                  : adapt::write_model_list(models, route_.caller_speaks_anthropic);
   const auto& settings = upstream_settings(upstream);
   record_.upstream = settings.name;
   machine_->committed();

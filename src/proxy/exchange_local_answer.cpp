@@ -6,6 +6,7 @@
 #include "tideover/adapt/chat/local_mark.hpp"
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
+#include "tideover/policy/local_replay.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -115,7 +116,7 @@ attempt_end exchange::judge_local_error(leg& l) {
     // All servers say which model they lack (OL §3). A 404 about something else is of a server, or a URL, that has no
     // such route: whoever installed the model then would be none the wiser.
     if (mentions("model"))
-      local_error_ = model_not_there(l.upstream);
+      local_error_ = policy::model_not_installed(local_model_, upstream_settings(l.upstream));
     else
       local_error_ = adapt::own_error{
           503, "local_unavailable", title + " does not know the route that was asked for. Is its url right?", {}};

@@ -1,14 +1,13 @@
 // Before any upstream is asked: is the request acceptable, what does it want, and its body into one block.
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chunked.hpp"
-#include "tideover/adapt/ollama/native_request.hpp"
 #include "tideover/net/socket_address.hpp"
 #include "tideover/policy/client_keys.hpp"
-#include "tideover/policy/model_choice.hpp"
+#include "tideover/policy/door.hpp"
+#include "tideover/policy/plan.hpp"
 #include "tideover/policy/reach.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -16,11 +15,10 @@ namespace tideover::proxy {
 
 using net::on;
 using net::woken;
+using policy::body_plan;
 
 namespace {
 
-// Bodies of pass-through requests up to this size are held all the same: a held body costs one system call less.
-constexpr std::size_t small_body_bytes = 64u << 10;
 constexpr std::size_t slowest_body_bytes_per_second = 1024;
 // Memory for a body is taken when it comes, not when it is announced: announcing costs nothing (faults J6). Up to this
 // size it is taken at once, so that the usual body is never moved.
@@ -30,12 +28,6 @@ adapt::own_error refusal(int status, std::string_view code, std::string message)
   return {status, std::string(code), std::move(message), {}};
 }
 
-/// Ollama forwards some models to ollama.com by their names; through this door nothing leaves the house.
-bool leaves_the_house(std::string_view body) {
-  auto const models = adapt::ollama::named_models(body);
-  return std::any_of(models.begin(), models.end(), policy::names_remote);
-}
-
 std::string_view moved(std::string_view view, const char* from, const char* to) {
   return view.data() ? std::string_view(to + (view.data() - from), view.size()) : view;
 }
@@ -43,37 +35,23 @@ std::string_view moved(std::string_view view, const char* from, const char* to) 
 }  // namespace
 
 std::optional<adapt::own_error> exchange::admit() {
+  const auto& hosts = shared().hosts;
   framing_ = adapt::judge_request(head_);
-  if (framing_.refuse_status != 0) return refusal(framing_.refuse_status, "bad_request", std::string(framing_.why));
-  if (!adapt::host_allowed(head_.fields.value_of(field_id::host), shared().hosts))
-    return refusal(421, "host_not_allowed",
-                   "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
-  if (!adapt::origin_allowed(head_.fields))
-    return refusal(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
+  if (auto refused = policy::refuse_head(head_, framing_, hosts)) return refused;
   auto refused = check_client();  // before anything is said about workflows and paths
   route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
   if (refused) return refused;
-  if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, shared().hosts))
-    return refusal(421, "host_not_allowed", "Tideover is no general proxy: this authority is not served here.");
-  if (route_.refuse_status != 0) return refusal(route_.refuse_status, route_.refuse_code, route_.refuse_message);
-  return std::nullopt;
+  return policy::refuse_route(route_, hosts);
 }
 
 std::optional<adapt::own_error> exchange::check_client() {
   auto const found = policy::find_client(head_.fields, configuration().clients);
-  switch (found.verdict) {
-    case policy::key_verdict::not_asked: return std::nullopt;
-    case policy::key_verdict::known: break;
-    case policy::key_verdict::missing:
-      return refusal(401, "client_key_missing",
-                     "This proxy needs a key of its own: ask its administrator for one and use it as your API key.");
-    case policy::key_verdict::wrong:
-      must_wait_ = shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
-      if (must_wait_)
-        return refusal(429, "too_many_wrong_keys", "Too many wrong keys came from this address: wait a moment.");
-      return refusal(401, "client_key_wrong",
-                     "This is no key of this proxy. Use the one that its administrator gave you, and only that.");
+  if (found.verdict == policy::key_verdict::wrong) {
+    must_wait_ = shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
+    if (must_wait_)
+      return refusal(429, "too_many_wrong_keys", "Too many wrong keys came from this address: wait a moment.");
   }
+  if (found.verdict != policy::key_verdict::known) return policy::refuse_key(found.verdict);
   client_ = found.key;
   record_.client = client_->name;
   must_wait_ = shared().clients->take(*client_, clock::now());
@@ -83,20 +61,11 @@ std::optional<adapt::own_error> exchange::check_client() {
                      " times a minute.");
 }
 
-/// Once, when the body is there and before anybody is asked. Contingency of any workflow that was named counts: a
-/// caller can only tighten.
+/// Once, when the body is there and before anybody is asked.
 void exchange::settle_reach() {
   const auto& view = *shared().contingency;
-  kept_from_clouds_ = view.active(route_.workflow->name) || (route_.also && view.active(route_.also->name));
+  kept_from_clouds_ = policy::kept_from_clouds(route_, [&](std::string_view name) { return view.active(name); });
   pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
-}
-
-exchange::body_plan exchange::plan_body() const {
-  if (framing_.body == adapt::body_kind::none || (framing_.body == adapt::body_kind::length && framing_.length == 0))
-    return body_plan::nothing;
-  if (route_.what != endpoint::other_v1) return body_plan::hold;
-  bool const small = framing_.body == adapt::body_kind::length && framing_.length <= small_body_bytes;
-  return small ? body_plan::hold : body_plan::stream_through;
 }
 
 /// Head and, where its length is known, the body get one block, usually of exactly the right size.
@@ -196,7 +165,7 @@ net::task<attempt_end> exchange::read_chunked_body() {
       }
       if (step.what == adapt::chunk_decoder::status::piece) {
         if (chunked_body_.size() + step.payload.size() > limit) {
-          body_problem_ = refusal(413, "request_too_large", "The body is larger than limits.request_body.");
+          body_problem_ = policy::body_too_large();
           co_return attempt_end::failed;
         }
         if (!chunked_body_.append(step.payload)) {
@@ -236,11 +205,7 @@ void exchange::note_request() {
       std::all_of(trace.begin() + 3, trace.begin() + 35,
                   [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }))
     record_.trace_id = trace.substr(3, 32);
-  if (auto const retry = head_.fields.value_of("x-stainless-retry-count"); !retry.empty()) {
-    unsigned count = 0;
-    if (std::from_chars(retry.data(), retry.data() + retry.size(), count).ec == std::errc{} && count < 1000)
-      record_.sdk_retry = count;
-  }
+  record_.sdk_retry = policy::sdk_repeats(head_.fields);
 }
 
 net::task<after_exchange> exchange::run(std::string_view raw, request_head&& head) {
@@ -248,14 +213,12 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
   auto refused = admit();
   note_request();
   auto const behind = raw.substr(head_.size_bytes);
-  auto const plan = refused ? body_plan::nothing : plan_body();
+  auto const plan = refused ? body_plan::nothing : policy::plan_body(route_.what, framing_);
   auto const& limits = configuration().limits;
   bool const has_body =
       framing_.body != adapt::body_kind::none && !(framing_.body == adapt::body_kind::length && framing_.length == 0);
 
-  if (!refused && plan == body_plan::hold && framing_.body == adapt::body_kind::length &&
-      framing_.length > limits.request_body)
-    refused = refusal(413, "request_too_large", "The body is larger than limits.request_body.");
+  if (!refused) refused = policy::refuse_length(plan, framing_, limits.request_body);
 
   bool const known = plan == body_plan::hold && framing_.body == adapt::body_kind::length;
   if (!refused && !take_head(raw, known ? static_cast<std::size_t>(framing_.length) : 0))
@@ -299,9 +262,8 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     body_unread_ = true;  // until the pump has taken all of it
     co_await stream_through();
   } else {
-    if (route_.what == endpoint::ollama_native && leaves_the_house(body_)) {
-      co_await reply_error(refusal(403, "cloud_model_refused",
-                                   "This model runs at ollama.com; only models on this machine are served here."));
+    if (auto outside = policy::refuse_native_body(route_, body_)) {
+      co_await reply_error(std::move(*outside));
       co_return then_;
     }
     if (is_judged(route_.what)) {

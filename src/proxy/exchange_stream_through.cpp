@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tideover/adapt/chunked.hpp"
+#include "tideover/policy/plan.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -11,13 +12,9 @@ using net::woken;
 
 net::task<void> exchange::stream_through() {
   settle_reach();
-  policy::exchange_plan plan;
-  plan.candidates = policy::candidates_for(route_, configuration());
-  plan.started = started_;
-  plan.deadline = never;  // an upload may take as long as bytes move
-  plan.replayable = false;
-  plan.in_contingency = kept_from_clouds_;
-  machine_.emplace(plan, configuration());
+  machine_.emplace(policy::plan_for_stream_through(route_, configuration(),
+                                                   {.started = started_, .in_contingency = kept_from_clouds_}),
+                   configuration());
   if (next_step() != policy::failover::step::attempt) {
     co_await reply_final();
     co_return;

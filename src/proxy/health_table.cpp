@@ -99,6 +99,17 @@ std::optional<health_table::refusal> health_table::admit(std::uint16_t upstream,
   return refusal{health_.refuses(key, now).value_or(reason::breaker_open), health_.refused_until(key, now) - now};
 }
 
+std::optional<health_table::refusal> health_table::would_refuse(std::uint16_t upstream, std::uint64_t credential,
+                                                                std::string_view model) const {
+  if (!followed_[upstream]) return std::nullopt;
+  policy::health_key const key{upstream, credential, model.substr(0, longest_model)};
+  auto const now = clock::now();
+  std::lock_guard const lock(mutex_);
+  auto const why = health_.refuses(key, now);
+  if (!why) return std::nullopt;
+  return refusal{*why, health_.refused_until(key, now) - now};
+}
+
 bool health_table::grant_retry(std::uint16_t upstream) {
   std::lock_guard const lock(mutex_);
   return retries_[upstream].take();

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tideover/adapt/token_estimate.hpp"
+#include "tideover/policy/final_error.hpp"
 #include "tideover/proxy/exchange.hpp"
 
 namespace tideover::proxy {
@@ -119,68 +120,15 @@ net::task<void> exchange::reply_json(int status, std::string body, adapt::answer
   if (sent) finish(served());
 }
 
-namespace {
-
-/// What to look at when the local server failed, as far as the failure tells.
-std::string local_advice(const config::upstream& local, const failure& last) {
-  switch (last.why) {
-    case reason::dns:
-    case reason::connect:
-    case reason::connect_timeout:
-      return " Is it running?" + std::string(local.dialect == dialect::ollama ? " Try: ollama list" : "");
-    default: break;
-  }
-  return last.status >= 500 ? " Its log says more." : "";
-}
-
-}  // namespace
-
 /// Why nobody could serve, in words that say what to do (contract §4).
 adapt::own_error exchange::final_error() const {
-  using ending = policy::failover::ending;
-  auto const why = machine_->cloud_failure();
-  std::string const cloud = why ? "The cloud did not serve (" + std::string(token(*why)) + ")" : "Nobody could serve";
-  if (machine_->end() == ending::deadline)
-    return {504, "deadline_exceeded", cloud + " and the workflow's deadline has passed.", {}};
-  if (machine_->end() == ending::not_replayable) {
-    if (!facts_.not_replayable.empty())
-      return {503, "not_replayable",
-              cloud + ", and this request cannot be answered locally: `" + facts_.not_replayable +
-                  "` refers to state that only the cloud has.",
-              facts_.not_replayable};
-    if (route_.what == endpoint::other_v1)
-      return {503, "cloud_unavailable", cloud + "; this path has no local equivalent.", {}};
-    return {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}};
-  }
-  if (local_error_) return *local_error_;
-  bool const any = !configuration().upstreams.empty();
-  if (machine_->end() == ending::no_candidate)
-    return {503,
-            "no_upstream",
-            any ? "No upstream is configured that could serve this path under workflow " + record_.workflow + "."
-                : "No upstream is configured.",
-            {}};
-  auto const& last = machine_->last_failure();
-  bool const asked_local =
-      last && machine_->attempts() > 0 && upstream_settings(machine_->upstream()).tier == tier::local;
-  if (asked_local) {
-    const auto& local = upstream_settings(machine_->upstream());
-    auto const status = last->status >= 500 ? ", status " + std::to_string(last->status) : std::string();
-    return {503,
-            "local_unavailable",
-            cloud + ", and " + local.title + " failed (" + std::string(token(last->why)) + status + ")." +
-                local_advice(local, *last),
-            {}};
-  }
-  if (route_.what == endpoint::embeddings)
-    return {503,
-            "no_same_embedding_model",
-            cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
-            {}};
-  std::string const wait = refused_for_ && machine_->attempts() == 0 ? " It is left alone for a while: try again in " +
-                                                                           std::to_string(retry_after_seconds()) + " s."
-                                                                     : "";
-  return {503, "cloud_unavailable", cloud + "; this request has no local candidate." + wait, {}};
+  bool const left_alone = refused_for_ && machine_->attempts() == 0;
+  return policy::final_error({.machine = *machine_,
+                              .asked = route_,
+                              .body = facts_,
+                              .configuration = configuration(),
+                              .local_error = local_error_ ? &*local_error_ : nullptr,
+                              .left_alone_for = left_alone ? std::optional(retry_after_seconds()) : std::nullopt});
 }
 
 net::task<void> exchange::reply_kept_cloud_error() {

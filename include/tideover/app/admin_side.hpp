@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tideover/app/handed_sockets.hpp"
+#include "tideover/ops/admin_explain.hpp"
 #include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/contingency_control.hpp"
@@ -19,6 +20,7 @@ struct admin_sources {
   std::function<ops::status_facts()> facts;
   std::function<std::string()> metrics;
   std::function<config::snapshot_ptr()> configuration;
+  std::function<ops::explain_view()> explain;
   std::function<ops::reload_report(const std::string& who)> reload;
 };
 

@@ -47,6 +47,14 @@ struct daemon_door {
   std::optional<std::string> socket;
   std::optional<std::string> config_file;
 };
+struct explain_command {
+  std::optional<std::string> path, method, workflow, model, client;
+  std::vector<std::string> headers;         // `Name: value`
+  std::optional<std::string> request_file;  // the body; `-`: standard input
+  daemon_door door;
+  bool offline = false;  // from the configuration, whether a daemon runs or not
+  bool json = false;
+};
 struct contingency_command {
   enum class action : std::uint8_t { show, on, off };
   action what = action::show;
@@ -70,7 +78,7 @@ struct key_command {
 struct command_line_result {
   /// What to do; nothing when the command line itself was answered (help) or refused.
   std::variant<std::monostate, run_command, check_command, schema_command, env_command, readiness_command,
-               version_command, contingency_command, status_command, key_command>
+               version_command, contingency_command, status_command, key_command, explain_command>
       command;
   std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
   std::string out;

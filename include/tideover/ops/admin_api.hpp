@@ -55,13 +55,19 @@ class admin_api {
 
   /// `path` ending in `/` stands for everything below it (`/api/drills/ID`). GET serves HEAD too. Whatever is not GET
   /// is a change, or costs something: it needs the unix socket or the token.
-  void on(std::string method, std::string path, admin_handler handler);
+  /// `most_body_bytes`: of the request.
+  void on(std::string method, std::string path, admin_handler handler, std::size_t most_body_bytes = usual_body_bytes);
   /// Answered through every door without a token: for probes that have none (/livez, /readyz).
   void on_open(std::string path, admin_handler handler);
 
   /// Without a token nobody can change anything over TCP.
   void set_token(std::optional<secret> token) { token_ = std::move(token); }
   void set_hosts(adapt::host_rules hosts) { hosts_ = std::move(hosts); }
+
+  /// How large a body may be at this path; unknown paths take what is usual.
+  std::size_t body_limit(const request_head& head) const;
+  std::size_t largest_body_limit() const;
+  static constexpr std::size_t usual_body_bytes = 64u << 10;
 
   /// What can be said from the head alone; nothing: read the body and ask answer().
   std::optional<admin_reply> refuse(const request_head& head, const admin_door& door, time_point now);
@@ -74,6 +80,7 @@ class admin_api {
     std::string path;
     admin_handler handler;
     bool open = false;
+    std::size_t most_body_bytes = usual_body_bytes;
   };
   const route* find(std::string_view method, std::string_view path) const;
   std::string allowed(std::string_view path) const;

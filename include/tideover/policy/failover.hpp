@@ -66,6 +66,9 @@ class failover {
   const attempt_limits& limits() const { return limits_; }
   unsigned attempts() const { return attempts_; }  // how many were made, skipped candidates excluded
 
+  /// Why an attempt at this candidate would be skipped now; nothing: it would be made.
+  std::optional<reason> barred(std::uint16_t upstream, const health_view* health) const;
+
   /// The outcome of the attempt that next() named. A failure after commit ends the exchange. While a hedge is under
   /// way, that one takes the place of the attempt that failed: next() then names it without starting anything.
   void failed(const failure& what, time_point now);
@@ -120,7 +123,6 @@ class failover {
 
  private:
   bool is_cloud(std::uint16_t upstream) const;
-  std::optional<reason> barred(std::uint16_t upstream, const health_view* health) const;
   void note_cloud(std::uint16_t upstream, reason why);
   std::optional<std::uint16_t> next_candidate(const health_view* health);
   void begin(std::uint16_t upstream, const attempt_limits& limits, time_point now);

@@ -2,6 +2,7 @@
 // Not for hosts, keys or bodies. Routes on the raw path by exact match: nothing is decoded, here or later.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,14 +13,26 @@
 
 namespace tideover::policy {
 
+/// What named the workflow whose rules apply.
+enum class named_by : std::uint8_t {
+  nothing,  // `default`
+  path,     // /w/NAME/
+  field,    // X-Tideover-Workflow
+  key,      // the caller's key is bound to it
+};
+std::string_view token(named_by what);  // default, path, header, key
+
 struct route {
   endpoint what = endpoint::unknown;
-  std::string_view path_and_query;               // of the target, workflow prefix and absolute-form authority removed
-  std::string_view path;                         // the same without the query
-  std::string_view authority;                    // of an absolute-form target, for the Host rules; empty otherwise
-  const config::workflow* workflow = nullptr;    // whose rules apply
-  const config::workflow* also = nullptr;        // another one that was named: its contingency counts as well
+  std::string_view path_and_query;             // of the target, workflow prefix and absolute-form authority removed
+  std::string_view path;                       // the same without the query
+  std::string_view authority;                  // of an absolute-form target, for the Host rules; empty otherwise
+  const config::workflow* workflow = nullptr;  // whose rules apply
+  const config::workflow* also = nullptr;      // another one that was named: its contingency counts as well
+  const config::workflow* also_too = nullptr;  // and a third, where a key is bound and the caller named two
+  named_by workflow_by = named_by::nothing;
   policy_kind policy = policy_kind::local_only;  // the strictest of those that were named
+  const config::workflow* policy_of = nullptr;   // whose that is
   enum dialect cloud_dialect = dialect::openai;  // whose cloud may serve it
   bool caller_speaks_anthropic = false;          // by path, or by anthropic-version / x-api-key (CL §7)
 
@@ -48,6 +61,20 @@ struct candidate_list {
 /// name to itself, because vectors of another model would silently poison an index (embedding_stand_in).
 /// Unknown (empty): cloud only.
 candidate_list candidates_for(const route& r, const config::snapshot& configuration, std::string_view model = {});
+
+/// Why an upstream is none of the candidates.
+enum class no_candidate : std::uint8_t {
+  is_one,         // it is
+  policy,         // the workflow's policy leaves its tier out
+  path,           // nothing of its tier can serve this path
+  other_dialect,  // the request is for another vendor's cloud
+  not_the_first,  // another cloud of the same dialect comes first in the file: nobody's data goes to two
+  other_vectors,  // embeddings of another model (embedding_stand_in)
+  too_many,       // there are `candidate_list::capacity` before it
+};
+std::string_view token(no_candidate why);
+no_candidate why_no_candidate(std::uint16_t upstream, const route& r, const config::snapshot& configuration,
+                              std::string_view model = {});
 
 /// The local model whose vectors may stand in for those of `model`: where the tables map the name to itself, or to
 /// another one and the workflow says `embeddings: any_model`. Empty: none may.

@@ -54,11 +54,9 @@ class exchange {
 
  private:
   // Before any upstream is asked (exchange_request.cpp).
-  enum class body_plan : std::uint8_t { nothing, hold, stream_through };
   std::optional<adapt::own_error> admit();  // framing, host, key, route
   std::optional<adapt::own_error> check_client();
   void settle_reach();
-  body_plan plan_body() const;
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
   bool make_room_for_body(std::size_t all);
@@ -116,7 +114,6 @@ class exchange {
   bool continues_prefill(std::uint16_t upstream) const;
   std::optional<bool> echoes_prefill() const;
   int local_fault_status() const;
-  adapt::own_error model_not_there(std::uint16_t upstream) const;
   std::string local_unique() const;
   net::task<void> wait_for_catalog(time_point by);
   net::task<void> list_local_models();

@@ -67,6 +67,9 @@ class health_table {
   std::optional<refusal> admit(std::uint16_t upstream, std::uint64_t credential, std::string_view model,
                                admission& into);
 
+  /// What admit() would refuse; nothing is taken and nothing changes.
+  std::optional<refusal> would_refuse(std::uint16_t upstream, std::uint64_t credential, std::string_view model) const;
+
   /// Grants one retry within the upstream's budget, or not.
   bool grant_retry(std::uint16_t upstream);
 

@@ -36,6 +36,26 @@ TEST(CommandLine, RunTakesEveryFlag) {
   EXPECT_TRUE(run.demo);
 }
 
+TEST(CommandLine, ExplainTakesADescriptionOfARequest) {
+  const auto result =
+      parse({"explain",   "--workflow", "legal", "--model",       "gpt-4o",   "--path", "/v1/messages", "--method",
+             "POST",      "--header",   "A: b",  "--header=C: d", "--client", "crm",    "--request",    "-",
+             "--offline", "--socket",   "s",     "--config",      "f.yaml",   "--json"});
+  ASSERT_FALSE(result.exit_code) << result.err;
+  const auto& explain = std::get<explain_command>(result.command);
+  EXPECT_EQ(explain.workflow, "legal");
+  EXPECT_EQ(explain.model, "gpt-4o");
+  EXPECT_EQ(explain.path, "/v1/messages");
+  EXPECT_EQ(explain.method, "POST");
+  EXPECT_EQ(explain.headers, (std::vector<std::string>{"A: b", "C: d"}));
+  EXPECT_EQ(explain.client, "crm");
+  EXPECT_EQ(explain.request_file, "-");
+  EXPECT_TRUE(explain.offline && explain.json);
+  EXPECT_EQ(explain.door.socket, "s");
+  EXPECT_EQ(explain.door.config_file, "f.yaml");
+  EXPECT_TRUE(std::holds_alternative<explain_command>(parse({"explain"}).command));
+}
+
 TEST(CommandLine, RunNeedsNoFlag) {
   const auto result = parse({"run"});
   ASSERT_FALSE(result.exit_code) << result.err;

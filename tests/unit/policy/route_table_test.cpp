@@ -61,6 +61,40 @@ TEST_F(RouteTable, EveryRowOfTheContractHasItsEndpoint) {
   }
 }
 
+/// A bound key and two names of the caller's make three workflows; contingency of any of them counts, and the looser of
+/// the caller's two used to be forgotten.
+TEST_F(RouteTable, AllWorkflowsThatWereNamedAreRemembered) {
+  struct {
+    std::string_view path, field, bound, workflow, also, also_too, policy_of;
+    named_by by;
+  } const rows[] = {
+      {"/v1/messages", "", "", "default", "", "", "default", named_by::nothing},
+      {"/w/cloud_only/v1/messages", "", "", "cloud_only", "", "", "cloud_only", named_by::path},
+      {"/v1/messages", "cloud_only", "", "cloud_only", "", "", "cloud_only", named_by::field},
+      {"/w/cloud_only/v1/messages", "local_first", "", "local_first", "cloud_only", "", "local_first", named_by::field},
+      {"/w/cloud_only/v1/messages", "", "cloud_first", "cloud_first", "cloud_only", "", "cloud_first", named_by::key},
+      {"/w/cloud_only/v1/messages", "local_first", "cloud_first", "cloud_first", "local_first", "cloud_only",
+       "local_first", named_by::key},
+      {"/w/cloud_only/v1/messages", "local_first", "cloud_only", "cloud_only", "local_first", "", "local_first",
+       named_by::key},
+      {"/w/cloud_only/v1/messages", "local_first", "local_first", "local_first", "cloud_only", "", "local_first",
+       named_by::key},
+  };
+  const auto name = [](const config::workflow* w) { return w ? std::string_view(w->name) : std::string_view(); };
+  for (const auto& row : rows) {
+    field_list fields;
+    if (!row.field.empty()) fields.emplace_back("X-Tideover-Workflow", row.field);
+    auto const r = find_route(request("POST", row.path, fields), configuration, row.bound);
+    std::string const which = std::string(row.path) + " " + std::string(row.field) + " " + std::string(row.bound);
+    EXPECT_EQ(name(r.workflow), row.workflow) << which;
+    EXPECT_EQ(name(r.also), row.also) << which;
+    EXPECT_EQ(name(r.also_too), row.also_too) << which;
+    EXPECT_EQ(name(r.policy_of), row.policy_of) << which;
+    EXPECT_EQ(r.policy, r.policy_of->policy) << which;
+    EXPECT_EQ(r.workflow_by, row.by) << which;
+  }
+}
+
 TEST_F(RouteTable, RefusesWithStatusAndCode) {
   struct {
     std::string_view method, target;

@@ -1,0 +1,174 @@
+#include "tideover/app/explain_command.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <ostream>
+#include <stdexcept>
+
+#include "routes.hpp"
+#include "tideover/app/admin_client.hpp"
+#include "tideover/app/operator_commands.hpp"
+#include "tideover/config/values.hpp"
+#include "tideover/core/http_message.hpp"
+#include "tideover/ops/admin_explain.hpp"
+#include "tideover/ops/explain_order.hpp"
+#include "tideover/ops/explain_report.hpp"
+#include "tideover/ops/local_catalog.hpp"
+#include "tideover/ops/local_tier.hpp"
+
+namespace tideover::app {
+
+namespace {
+
+using nlohmann::json;
+using document = nlohmann::ordered_json;
+
+std::string dump(const auto& what, int indent) { return what.dump(indent, ' ', false, json::error_handler_t::replace); }
+
+/// A problem of what was asked, with the exit code that it means.
+struct trouble {
+  int exit_code = exit_usage;
+  std::string text;
+};
+
+/// The flags as the daemon's API wants them.
+std::variant<json, trouble> order_of(const explain_command& command, const config::surroundings& world,
+                                     const std::function<std::string()>& read_input) {
+  json order = json::object();
+  const auto put = [&](const char* name, const std::optional<std::string>& value) {
+    if (value) order[name] = *value;
+  };
+  put("path", command.path);
+  put("method", command.method);
+  put("workflow", command.workflow);
+  put("model", command.model);
+  put("client", command.client);
+  for (const auto& line : command.headers) {
+    auto const colon = line.find(':');
+    if (colon == std::string::npos || colon == 0) return trouble{exit_usage, "--header: write it as 'Name: value'"};
+    auto const name = line.substr(0, colon);
+    for (const auto& [known, value] : order["headers"].items())
+      if (iequals(known, name))
+        return trouble{exit_usage, "--header: `" + config::printable(name) + "` is there twice"};
+    order["headers"][name] = line.substr(std::min(line.find_first_not_of(' ', colon + 1), line.size()));
+  }
+  if (!command.request_file) return order;
+  std::optional<std::string> text;
+  if (*command.request_file == "-")
+    text = read_input();
+  else
+    text = world.read_file(*command.request_file);
+  if (!text)
+    return trouble{exit_failure, "cannot read the request file `" + config::printable(*command.request_file) + "`"};
+  auto body = json::parse(*text, nullptr, false);
+  order["body"] = body.is_object() ? std::move(body) : json(*text);
+  return order;
+}
+
+struct found_models {
+  std::shared_ptr<const policy::local_catalog> catalog;
+  std::string asked;    // which URL
+  std::string problem;  // why nothing is known
+};
+
+/// What the local server has, asked once. Clouds are never asked anything.
+found_models ask_for_models(const config::snapshot_ptr& configuration) {
+  found_models found;
+  net::event_loop loop;
+  net::resolver names;
+  proxy::services shared;
+  shared.configuration = configuration;
+  shared.upstreams = make_routes(*configuration, {});
+  auto const local = ops::first_local(shared);
+  if (!local) {
+    found.problem = "no upstream of tier local is configured";
+    return found;
+  }
+  found.asked = configuration->upstreams[local->index].urls.front().to_string();
+  ops::local_catalog_watch watch(loop, names, local->ways);
+  watch.refresh([&] { loop.stop(); });
+  loop.run();
+  found.catalog = watch.current();
+  if (!found.catalog->known) found.problem = watch.problem();
+  loop.reactions().cancel_everything();
+  return found;
+}
+
+std::string machine_name() {
+  char name[256] = "";
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : std::string();
+}
+
+std::variant<document, trouble> explain_here(const json& order, const config::snapshot_ptr& configuration) {
+  auto const read = ops::read_explain_order(order, *configuration);
+  if (!read.problem.empty()) return trouble{exit_usage, read.problem};
+  found_models models;
+  try {
+    models = ask_for_models(configuration);
+  } catch (const std::exception& problem) {
+    models.problem = problem.what();
+  }
+  policy::contingency const in_force(configuration->contingency);
+  policy::explain_facts const facts{.configuration = *configuration,
+                                    .in_force = in_force,
+                                    .hosts = {machine_name(), configuration->hosts},
+                                    .now = clock::now(),
+                                    .catalog = models.catalog.get()};
+  ops::explain_source source{.daemon = false, .assumed = read.assumed, .models_asked_of = models.asked};
+  if (!models.problem.empty()) source.unknown.push_back("which models the local server has: " + models.problem);
+  source.unknown.emplace_back("breakers, rests, operators' decisions and the queue: only a running daemon knows them");
+  return ops::explain_document(policy::explain(read.request, facts), *configuration, source);
+}
+
+/// The daemon's word; nothing when none answers, after saying so.
+std::optional<std::variant<document, trouble>> ask_the_daemon(const explain_command& command, const json& order,
+                                                              const config::surroundings& world, std::ostream& err) {
+  if (command.offline) return std::nullopt;
+  auto const body = dump(order, -1);
+  if (body.size() > ops::most_explained_bytes) {
+    err << "tideover: the request is larger than 1 MiB, which the daemon does not take to explain: explained from the "
+           "configuration\n";
+    return std::nullopt;
+  }
+  auto const answer = ask_daemon(admin_socket_for(command.door, world), "POST", "/api/explain", body);
+  if (answer.status == 0 && command.door.socket) return trouble{exit_failure, answer.problem};
+  if (answer.status == 0) {
+    err << "tideover: no daemon was asked (" << answer.problem << "): explained from the configuration\n";
+    return std::nullopt;
+  }
+  auto told = document::parse(answer.body, nullptr, false);
+  if (answer.status == 200 && told.is_object()) return told;
+  std::string message = "the daemon answered with status " + std::to_string(answer.status);
+  if (told.is_object() && told.contains("error") && told["error"].is_object())
+    message = told["error"].value("message", message);
+  return trouble{answer.status == 400 ? exit_usage : exit_failure, std::move(message)};
+}
+
+}  // namespace
+
+int run_explain(const explain_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err,
+                const std::function<std::string()>& read_input) {
+  auto const failed = [&](const trouble& what) {
+    err << "tideover: " << what.text << '\n';
+    return what.exit_code;
+  };
+  auto const order = order_of(command, world, read_input);
+  if (const auto* wrong = std::get_if<trouble>(&order)) return failed(*wrong);
+  std::signal(SIGPIPE, SIG_IGN);
+  auto told = ask_the_daemon(command, std::get<json>(order), world, err);
+  if (!told) {
+    config::overrides flags;
+    flags.config_file = command.door.config_file;
+    auto const loaded = config::load(flags, world);
+    print_problems(loaded.problems, err);
+    if (!loaded.ok()) return exit_configuration;
+    told = explain_here(std::get<json>(order), loaded.snapshot);
+  }
+  if (const auto* wrong = std::get_if<trouble>(&*told)) return failed(*wrong);
+  const auto& explained = std::get<document>(*told);
+  out << (command.json ? dump(explained, 2) + "\n" : ops::explain_text(explained));
+  return exit_ok;
+}
+
+}  // namespace tideover::app

@@ -1,0 +1,123 @@
+#include "tideover/policy/local_replay.hpp"
+
+#include <algorithm>
+
+#include "tideover/adapt/token_estimate.hpp"
+
+namespace tideover::policy {
+
+model_tables tables_for(const config::workflow& w, const config::snapshot& configuration,
+                        const config::upstream& local) {
+  return {.workflow = w.name,
+          .of_workflow = &w.models,
+          .global = &configuration.models,
+          .context_limit = local.context_tokens};
+}
+
+model_need need_of(const adapt::chat::request& what, std::string_view requested, const config::workflow& w,
+                   std::string_view begun) {
+  model_need need;
+  need.requested = requested;
+  need.tools = !what.tools.empty();
+  need.vision = what.has_images();
+  need.thinking = asks(what.think);
+  need.window.prompt_tokens = adapt::estimate_prompt(what);
+  if (auto const most = what.params.max_tokens; most && *most > 0)
+    need.window.max_output = static_cast<std::uint64_t>(*most);
+  need.window.prompt_tokens += adapt::estimate_text_tokens(w.system_prompt.text);
+  need.window.prompt_tokens += adapt::estimate_text_tokens(begun);
+  return need;
+}
+
+replay_words words_for(const model_need& need, const config::workflow& w, const config::snapshot& configuration,
+                       const config::upstream& local, std::string_view model, const local_model* known) {
+  replay_words made;
+  auto& options = made.options;
+  options.model = model;
+  if (known != nullptr) options.can = {known->capabilities_known, known->tools, known->vision, known->thinking};
+  if (local.dialect == dialect::ollama) {
+    made.window = window_for(need, tables_for(w, configuration, local), known);
+    if (!made.window.fits) return made;
+    if (made.window.num_ctx != 0) options.num_ctx = made.window.num_ctx;
+    // Where the window is known, an answer ends with it, before the beginning of the prompt would be forgotten.
+    auto const size = made.window.num_ctx != 0 || known == nullptr ? made.window.num_ctx : known->loaded_context;
+    auto const prompt = need.window.prompt_tokens;
+    if (size != 0) options.room_for_answer = std::max(size, prompt + useful_answer) - prompt;
+  }
+  options.workflow_prompt = {static_cast<adapt::chat::system_prompt::placing>(w.system_prompt.where),
+                             w.system_prompt.text};
+  options.defaults = {.temperature = w.parameters.temperature,
+                      .top_p = w.parameters.top_p,
+                      .min_p = w.parameters.min_p,
+                      .frequency_penalty = w.parameters.frequency_penalty,
+                      .presence_penalty = w.parameters.presence_penalty,
+                      .repeat_penalty = w.parameters.repeat_penalty,
+                      .top_k = w.parameters.top_k,
+                      .seed = w.parameters.seed,
+                      .max_tokens = w.parameters.max_tokens};
+  return made;
+}
+
+adapt::own_error too_long_for(std::string_view model, std::uint64_t prompt_tokens, std::uint64_t window) {
+  auto const of_model = model.empty() ? std::string("s") : " " + std::string(model);
+  std::string message = "prompt is too long for the local model" + of_model;
+  if (window != 0)
+    message = "prompt is too long: " + std::to_string(prompt_tokens) + " tokens > " + std::to_string(window) +
+              " maximum (as estimated, of the local model" + of_model + ")";
+  return {400, "context_length_exceeded", std::move(message), {}};
+}
+
+adapt::own_error no_stand_in(const model_choice& choice, const model_need& need, const local_catalog& catalog,
+                             const config::upstream& local) {
+  switch (choice.missing) {
+    case lack::window: return too_long_for({}, need.window.prompt_tokens, choice.largest_window);
+    case lack::unknown:
+      if (catalog.loading) return {503, "local_loading", local.title + " is still loading its model.", {}};
+      return {503, "local_unavailable", local.title + " did not tell which models it has. Is it running?", {}};
+    case lack::nothing:
+    case lack::model:
+    case lack::ability: break;
+  }
+  return {503,
+          "local_model_missing",
+          "No local model can stand in for " + std::string(need.requested) + ": " + choice.why,
+          {}};
+}
+
+adapt::own_error model_not_installed(std::string_view model, const config::upstream& local) {
+  std::string const name(model);
+  bool const ollama = local.dialect == dialect::ollama;
+  return {503,
+          "local_model_missing",
+          ollama ? "The local model " + name + " is not installed. Run: ollama pull " + name
+                 : local.title + " does not have the model " + name + ".",
+          {}};
+}
+
+bool continues_prefill(const model_tables& tables, std::string_view requested, std::string_view model,
+                       std::optional<bool> found_out) {
+  auto const found = find_rule(tables, requested);
+  if (found.rule != nullptr && found.rule->prefill != config::prefill::automatic &&
+      same_model(found.rule->local, model))
+    return found.rule->prefill == config::prefill::yes;
+  return found_out.value_or(false);
+}
+
+std::string_view listed_model_of(std::string_view path) {
+  constexpr std::string_view list_path = "/v1/models/";
+  return path.size() > list_path.size() ? path.substr(list_path.size()) : std::string_view();
+}
+
+std::optional<adapt::own_error> unknown_in_list(std::string_view path, const local_catalog& catalog) {
+  auto const id = listed_model_of(path);
+  bool const found = std::any_of(catalog.models.begin(), catalog.models.end(),
+                                 [&](const local_model& m) { return !m.remote && m.name == id; });
+  if (id.empty() || found) return std::nullopt;
+  return adapt::own_error{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+}
+
+bool makes_work(std::string_view native_path) {
+  return native_path == "/api/chat" || native_path == "/api/generate" || native_path == "/api/embed";
+}
+
+}  // namespace tideover::policy

@@ -1,0 +1,88 @@
+// What is refused before anybody is asked, and what becomes of a body while it comes in.
+#include "tideover/policy/door.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/policy/examples.hpp"
+
+namespace tideover::policy {
+namespace {
+
+using namespace examples;
+
+std::string code_of(const std::optional<adapt::own_error>& error) { return error ? error->code : "-"; }
+
+TEST(Door, FramingComesBeforeHostAndHostBeforeOrigin) {
+  adapt::host_rules const hosts;
+  auto const good = request("POST", "/v1/messages", {{"Host", "localhost"}});
+  EXPECT_EQ(code_of(refuse_head(good, {}, hosts)), "-");
+  adapt::request_framing ambiguous;
+  ambiguous.refuse_status = 400;
+  ambiguous.why = "two lengths";
+  auto const bad = request("POST", "/", {{"Host", "evil.example"}, {"Origin", "https://evil.example"}});
+  EXPECT_EQ(code_of(refuse_head(bad, ambiguous, hosts)), "bad_request");
+  EXPECT_EQ(code_of(refuse_head(bad, {}, hosts)), "host_not_allowed");
+  EXPECT_EQ(code_of(refuse_head(bad, {}, {.machine_name = {}, .configured = {"evil.example"}})), "-")
+      << "a page of this very host";
+  auto const page = request("POST", "/", {{"Host", "localhost"}, {"Origin", "https://evil.example"}});
+  EXPECT_EQ(code_of(refuse_head(page, {}, hosts)), "origin_not_allowed");
+}
+
+TEST(Door, OnlyKeysThatAreNoneAreRefused) {
+  EXPECT_EQ(code_of(refuse_key(key_verdict::not_asked)), "-");
+  EXPECT_EQ(code_of(refuse_key(key_verdict::known)), "-");
+  EXPECT_EQ(code_of(refuse_key(key_verdict::missing)), "client_key_missing");
+  EXPECT_EQ(code_of(refuse_key(key_verdict::wrong)), "client_key_wrong");
+}
+
+TEST(Door, AnAuthorityThatIsNotOursIsRefusedBeforeThePath) {
+  auto const configuration = house();
+  auto const head = request("POST", "http://api.example.com/nowhere");
+  EXPECT_EQ(code_of(refuse_route(find_route(head, configuration), {})), "host_not_allowed");
+  auto const here = request("POST", "http://localhost/nowhere");
+  EXPECT_EQ(code_of(refuse_route(find_route(here, configuration), {})), "unknown_path");
+}
+
+TEST(Door, OllamasOwnPathsServeNoModelsOfItsCloud) {
+  route r;
+  r.what = endpoint::ollama_native;
+  for (auto const* body : {R"({"model":"m:cloud"})", R"({"MODEL":"m:120b-cloud"})", R"({"name":"m:cloud"})",
+                           R"({"model":"m:cloud","model":"m"})"})
+    EXPECT_EQ(code_of(refuse_native_body(r, body)), "cloud_model_refused") << body;
+  EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m","prompt":"x:cloud"})")), "-");
+  r.what = endpoint::chat_completions;
+  EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m:cloud"})")), "-") << "there it is a name like any other";
+}
+
+TEST(Door, OnlyLargeBodiesOfCloudOnlyPathsAreStreamedThrough) {
+  using adapt::body_kind;
+  const auto framed = [](body_kind kind, std::uint64_t length) {
+    adapt::request_framing f;
+    f.body = kind;
+    f.length = length;
+    return f;
+  };
+  struct {
+    endpoint what;
+    body_kind kind;
+    std::uint64_t length;
+    body_plan plan;
+  } const rows[] = {
+      {endpoint::chat_completions, body_kind::none, 0, body_plan::nothing},
+      {endpoint::chat_completions, body_kind::length, 0, body_plan::nothing},
+      {endpoint::chat_completions, body_kind::length, 1u << 20, body_plan::hold},
+      {endpoint::chat_completions, body_kind::chunked, 0, body_plan::hold},
+      {endpoint::other_v1, body_kind::length, 64u << 10, body_plan::hold},
+      {endpoint::other_v1, body_kind::length, (64u << 10) + 1, body_plan::stream_through},
+      {endpoint::other_v1, body_kind::chunked, 0, body_plan::stream_through},
+  };
+  for (const auto& row : rows)
+    EXPECT_EQ(plan_body(row.what, framed(row.kind, row.length)), row.plan)
+        << token(row.what) << ' ' << static_cast<int>(row.kind) << ' ' << row.length;
+  EXPECT_EQ(code_of(refuse_length(body_plan::hold, framed(body_kind::length, 11), 10)), "request_too_large");
+  EXPECT_EQ(code_of(refuse_length(body_plan::hold, framed(body_kind::length, 10), 10)), "-");
+  EXPECT_EQ(code_of(refuse_length(body_plan::stream_through, framed(body_kind::length, 11), 10)), "-");
+}
+
+}  // namespace
+}  // namespace tideover::policy
