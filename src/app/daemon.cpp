@@ -65,7 +65,6 @@ struct daemon::parts {
   bool all_loops_turn(time_point now) const;
   void log_readiness(const ops::readiness_report& report);
   bool trouble() const;
-  policy::ready_state local_state() const;
   std::string metrics_text() const;
 
   config::snapshot_ptr configuration;
@@ -125,9 +124,8 @@ void daemon::parts::bind() {
   shared.clients = &clients;
   shared.connections = &connections;
   local.emplace(control, shared);
-  shared.local = &*local;
-  if (auto* const readiness = local->readiness())
-    readiness->on_change = [this](const ops::readiness_report& report) { log_readiness(report); };
+  shared.local = local->by_upstream();
+  local->on_change([this](const ops::readiness_report& report) { log_readiness(report); });
 
   std::random_device entropy;
   for (std::size_t i = 0; i < count; ++i) {
@@ -145,6 +143,8 @@ void daemon::parts::listen_for_admin() {
   sources.facts = [this] { return facts(); };
   sources.metrics = [this] { return metrics_text(); };
   sources.configuration = [this] { return configuration; };
+  sources.readiness.report = [this] { return local->report(); };
+  sources.readiness.check = [this](std::function<void()> done) { local->check_now(std::move(done)); };
   admin.emplace(host.context(), shared.hosts, decisions, std::move(sources));
   admin->open(configuration->admin, usual_sockets);
   addresses.admin = admin->address();
@@ -171,9 +171,8 @@ ops::status_facts daemon::parts::facts() {
   f.contingency = &decisions.state();
   f.contingency_not_kept = decisions.not_kept();
   f.obstacles = health.obstacles();
-  f.catalog = local->current();
-  f.catalog_problem = local->problem();
-  f.local_ready = local_state();
+  for (const auto& watch : local->watches()) f.local.push_back({watch->upstream(), watch->current(), watch->problem()});
+  f.readiness = local->report();
   f.connections = connections.load(std::memory_order_relaxed);
   f.log_lines_dropped = log.dropped();
   auto const journal = events.state();
@@ -192,11 +191,10 @@ std::string daemon::parts::metrics_text() const {
   view.journal_lines_lost = journal.lost;
   for (const auto& cause : decisions.state().causes())
     view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
-  bool const local_up = local->current()->known && local->problem().empty();
   for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
     const auto& u = configuration->upstreams[i];
     if (u.tier == tier::local) {
-      view.upstreams.push_back({u.name, local_up});
+      view.upstreams.push_back({u.name, local->at(i)->answers()});
       view.queues.push_back({u.name, shared.gates[i]->waiting()});
       continue;
     }
@@ -206,16 +204,7 @@ std::string daemon::parts::metrics_text() const {
     view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
     view.breakers.push_back({u.name, state});
   }
-  if (const auto* readiness = local->readiness()) {
-    auto const report = readiness->report();
-    for (auto const check : policy::all_ready_checks)
-      if (auto const state = report.verdict.of(check); state != policy::ready_state::unknown)
-        view.local_checks.push_back({report.upstream, std::string(token(check)), state == policy::ready_state::ready});
-    for (const auto& m : report.models) {
-      if (m.tokens_per_second > 0) view.local_speeds.push_back({m.model, m.tokens_per_second});
-      if (m.gpu_known) view.local_gpu.push_back({m.model, m.gpu_fraction});
-    }
-  }
+  for (const auto& watch : local->watches()) ops::add_readiness(view, watch->readiness().report());
   return registry.render(view);
 }
 
@@ -238,6 +227,7 @@ void daemon::parts::log_readiness(const ops::readiness_report& report) {
   auto const now = std::chrono::system_clock::now().time_since_epoch();
   log.write(ops::readiness_line(report, u ? std::string_view(u->title) : std::string_view(report.upstream),
                                 std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+  events.write(ops::readiness_entry(report));
 }
 
 /// Is a cloud left alone for now? Then its stand-ins stay warm, even without traffic.
@@ -247,11 +237,6 @@ bool daemon::parts::trouble() const {
         (!health.way_is_clear(i) || health.shown_state(i) != policy::circuit_breaker::state::closed))
       return true;
   return false;
-}
-
-policy::ready_state daemon::parts::local_state() const {
-  const auto* readiness = local->readiness();
-  return readiness ? readiness->report().verdict.state : policy::ready_state::down;
 }
 
 void daemon::parts::worker_ended() {
@@ -329,9 +314,11 @@ void daemon::stop() {
 
 void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
 
-daemon::local_state daemon::local() const {
-  auto const catalog = parts_->local->current();
-  return {catalog->known, catalog->models.size(), parts_->local->problem()};
+daemon::local_state daemon::local(std::string_view upstream) const {
+  for (const auto& watch : parts_->local->watches())
+    if (watch->readiness().upstream_name() == upstream)
+      return {watch->current()->known, watch->current()->models.size(), watch->problem()};
+  return {};
 }
 
 std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }

@@ -32,7 +32,7 @@ void exchange::finish(outcome how) {
   if (serving_) {
     record_.upstream_time += serving_->call.waited();
     if (const auto* into = serving_->into.get()) {
-      if (into->took()) note_local_timing(*into->took());
+      if (into->took()) note_local_timing(serving_->upstream, *into->took());
       if (into->used()) note_prompt_tokens(into->used()->prompt);
     }
     if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();
@@ -75,6 +75,7 @@ policy::exchange_plan exchange::plan() const {
   const auto& w = *route_.workflow;
   policy::exchange_plan made;
   made.candidates = policy::candidates_for(route_, configuration(), facts_.model);
+  put_holders_first(made.candidates);
   made.started = started_;
   made.deadline = after(started_, w.deadline);
   made.replayable = !is_generation(route_.what) || (facts_.is_json_object && facts_.not_replayable.empty());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/ops/admin_readiness.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/status.hpp"
@@ -17,6 +18,7 @@ struct admin_sources {
   std::function<ops::status_facts()> facts;
   std::function<std::string()> metrics;
   std::function<config::snapshot_ptr()> configuration;
+  ops::readiness_source readiness;
 };
 
 class admin_side {

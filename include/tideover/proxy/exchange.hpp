@@ -106,7 +106,7 @@ class exchange {
   net::task<attempt_end> load_local_model(leg& l);
   attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
   adapt::own_error too_long_for(std::uint64_t window) const;
-  void note_local_timing(const adapt::chat::answer::timings& took);
+  void note_local_timing(std::uint16_t upstream, const adapt::chat::answer::timings& took);
   void note_prompt_tokens(std::uint64_t read);
   net::task<attempt_end> judge_local(leg& l);
   net::task<attempt_end> judge_vectors(leg& l);
@@ -114,11 +114,13 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill(std::uint16_t upstream) const;
-  std::optional<bool> echoes_prefill() const;
+  std::optional<bool> echoes_prefill(std::uint16_t upstream) const;
   int local_fault_status() const;
   adapt::own_error model_not_there(std::uint16_t upstream) const;
   std::string local_unique() const;
-  net::task<void> wait_for_catalog(time_point by);
+  net::task<void> wait_for_catalog(std::uint16_t upstream, time_point by);
+  local_knowledge& local(std::uint16_t upstream) const { return *home_.shared().local[upstream]; }
+  void put_holders_first(policy::candidate_list& candidates) const;
   net::task<void> list_local_models();
   attempt_end local_refusal(leg& l, adapt::own_error why);
 

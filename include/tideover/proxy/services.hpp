@@ -26,7 +26,7 @@
 
 namespace tideover::proxy {
 
-/// What is known of the local tier, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
+/// What is known of one local upstream, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
 class local_knowledge {
  public:
   virtual ~local_knowledge() = default;
@@ -97,7 +97,7 @@ struct services {
   adapt::host_rules hosts;
   net::resolver* names = nullptr;
   memory_budget* memory = nullptr;
-  local_knowledge* local = nullptr;
+  std::vector<local_knowledge*> local;  // same indexes as configuration->upstreams; null for clouds
   health_table* health = nullptr;
   const contingency_view* contingency = nullptr;
   client_gate* clients = nullptr;

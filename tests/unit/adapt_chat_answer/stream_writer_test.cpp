@@ -291,6 +291,31 @@ TEST(StreamWriter, LearnsThatTheCallThatMustBeIsMissing) {
   }
 }
 
+TEST(StreamWriter, TakesTheCallOfAnotherToolForNone) {
+  const std::vector<std::string> allowed{"f", "g"};
+  auto o = options();
+  o.must_call = true;
+  o.allowed_calls = allowed;
+  const auto called = [&](std::vector<std::string> names) {
+    const auto writer = make_stream_writer(endpoint::chat_completions, o);
+    std::string out;
+    std::vector<tool_call> calls;
+    for (const auto& name : names) {
+      calls.push_back({calls.size(), "", name, "{", false});
+      writer->write(calls.back(), out);
+      writer->write(tool_call{calls.size() - 1, "", "", "}", true}, out);
+    }
+    writer->write(finish{end_reason::tool_calls}, out);
+    EXPECT_EQ(called_as_told(calls, allowed), !writer->call_missing()) << "whole and streamed are judged alike";
+    return !writer->call_missing();
+  };
+  EXPECT_TRUE(called({"g"}));
+  EXPECT_TRUE(called({"f", "g"}));
+  EXPECT_FALSE(called({"h"}));
+  EXPECT_FALSE(called({"f", "h"}));
+  EXPECT_FALSE(called({}));
+}
+
 TEST(StreamWriter, FillsInUsageWhereTheServerDoesNotCount) {
   auto o = options();
   o.include_usage = true;

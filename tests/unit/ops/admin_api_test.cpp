@@ -336,7 +336,8 @@ struct Status : testing::Test {
     facts.contingency = &contingency;
     auto catalog = std::make_shared<policy::local_catalog>();
     catalog->known = true;
-    facts.catalog = catalog;
+    facts.local = {{1, catalog, {}}};
+    facts.readiness.state = policy::ready_state::ready;
   }
   nlohmann::ordered_json document() { return status_document(facts, calendar); }
   policy::contingency contingency;
@@ -379,7 +380,7 @@ TEST_F(Status, TellsOfAnOpenBreakerWhyAndUntilWhen) {
 }
 
 TEST_F(Status, ContingencyGoesBeforeDegraded) {
-  facts.catalog_problem = "refused";
+  facts.local[0].problem = "refused";
   EXPECT_EQ(document()["health"], "degraded");
   contingency = policy::contingency({.all_by_file = true});
   EXPECT_EQ(document()["health"], "contingency");
