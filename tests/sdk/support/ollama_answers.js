@@ -4,6 +4,20 @@ import { answerOf, countTokens, pieces } from "./words.js";
 
 const thoughts = "Hm, the moon pulls on the water, and the earth turns under it; that is the gist. ".repeat(4).trim();
 
+/** The smallest value that a schema allows: what a grammar makes a model say. */
+function valueOf(schema) {
+  if (schema === "json") return {};
+  if (schema.enum) return schema.enum[0];
+  if (schema.anyOf) return valueOf(schema.anyOf[0]);
+  switch ([].concat(schema.type)[0]) {
+    case "object": return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, valueOf(inner)]));
+    case "array": return [valueOf(schema.items ?? {})];
+    case "number": case "integer": return 14;
+    case "boolean": return true;
+    default: return "Husum";
+  }
+}
+
 /** The thinking, text, tool call and finish reason that the model comes up with. */
 export function think(meant) {
   const last = meant.turns.at(-1) ?? { role: "user", text: "" };
@@ -11,7 +25,12 @@ export function think(meant) {
   const told = meant.turns.filter((turn) => turn.role === "system").map((turn) => turn.text).join(" ");
   const asked = meant.turns.filter((turn) => turn.role === "user").at(-1)?.text ?? "";
   const said = { thinking: meant.thinks ? thoughts : "", text: "", call: undefined, finish: "stop" };
-  if (last.role === "assistant") {
+  const seen = meant.turns.flatMap((turn) => turn.images ?? []);
+  if (meant.turns.length === 0) {
+    said.finish = "load"; // nothing is to be said: the model is loaded
+  } else if (meant.format) {
+    said.text = JSON.stringify(valueOf(meant.format));
+  } else if (last.role === "assistant") {
     // It goes on with what was begun, as if those words had been its own.
     const whole = answerOf("cloud", asked, told);
     said.text = whole.startsWith(last.text) ? whole.slice(last.text.length) : answerOf("local", asked, told);
@@ -22,7 +41,7 @@ export function think(meant) {
     said.call = { id: "call_tide0001", name: meant.tools[0], input: { place: "Husum" } };
     said.finish = "tool_calls";
   } else {
-    said.text = answerOf("local", asked, told);
+    said.text = answerOf("local", asked, told) + seen.map((mark) => ` I see ${mark}.`).join("");
   }
   let left = meant.limit ?? Infinity;
   const take = (text) => {
@@ -145,7 +164,7 @@ function nativeChat(meant, said) {
   const base = { model: meant.model, created_at: new Date().toISOString() };
   const calls = said.call && [{ id: said.call.id, function: { index: 0, name: said.call.name, arguments: said.call.input } }];
   const last = {
-    done: true, done_reason: said.finish === "length" ? "length" : "stop", total_duration: 5e8, load_duration: 1e6,
+    done: true, done_reason: ["length", "load"].includes(said.finish) ? said.finish : "stop", total_duration: 5e8, load_duration: 1e6,
     prompt_eval_count: said.prompt, prompt_eval_duration: 1e8, eval_count: said.tokens, eval_duration: 3e8,
   };
   const message = { role: "assistant", content: said.text };
@@ -158,12 +177,20 @@ function nativeChat(meant, said) {
   return { whole: { ...base, message, ...last }, frames, end: [line({ ...base, message: { role: "assistant", content: "" }, ...last })] };
 }
 
+function nativeGenerate(meant, said) {
+  const { whole, frames, end } = nativeChat(meant, said);
+  const rewritten = ({ message, ...rest }) => ({ ...rest, response: message.content, ...(message.thinking ? { thinking: message.thinking } : {}) });
+  const line = (text) => `${JSON.stringify(rewritten(JSON.parse(text)))}\n`;
+  return { whole: rewritten(whole), frames: frames.map(line), end: end.map(line) };
+}
+
 const writers = {
   "/v1/chat/completions": chat,
   "/v1/completions": completions,
   "/v1/responses": responses,
   "/v1/messages": messages,
   "/api/chat": nativeChat,
+  "/api/generate": nativeGenerate,
 };
 
 /** { whole, frames, end }: the answer; its stream up to the last word; and how the stream ends in order. */

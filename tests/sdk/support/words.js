@@ -3,6 +3,7 @@
 export const cloudModel = "gpt-4o-mini";
 export const claudeModel = "claude-sonnet-4-5";
 export const localModel = "llama3.1:8b";
+export const visionModel = "qwen2.5vl:7b";
 export const thinkingModel = "qwen3:8b";
 
 // Secrets of the caller; each is looked for wherever it has no business.
