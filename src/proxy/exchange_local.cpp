@@ -269,6 +269,8 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
     auto const window = policy::window_for(local_need_, model_tables(l.upstream), known);
     if (!window.fits) return local_refusal(l, too_long_for(window.largest));
     if (window.num_ctx != 0) options.num_ctx = window.num_ctx;
+    if (window.reloads)
+      l.grows = local(l.upstream).grows(local_model_, l.place ? l.place->url() : std::uint16_t{0}, window.num_ctx);
     // Where the window is known, an answer ends with it, before the beginning of the prompt would be forgotten.
     auto const size = window.num_ctx != 0 || !known ? window.num_ctx : known->loaded_context;
     auto const prompt = local_need_.window.prompt_tokens;

@@ -24,6 +24,9 @@ class local_watch : public proxy::local_knowledge {
   void note_timing(std::string_view model, const policy::inference_timing& timing) override;
   void expect(std::string_view model) override;
   void load(std::string model, std::uint16_t url, std::function<void()> done) override;
+  std::shared_ptr<void> grows(std::string_view model, std::uint16_t url, std::uint64_t window) override {
+    return catalog_.grows(model, url, window);
+  }
   std::optional<duration> load_ends_in(std::string_view model) const override;
 
   /// From the control loop's tick. `trouble`: a cloud is left alone.

@@ -55,6 +55,15 @@ class local_knowledge {
     (void)url;
     done();
   }
+  /// A request asks this URL for a larger window than the loaded one, so that the model is loaded anew (OL §11). While
+  /// what is returned lives, and until the server was asked afterwards, the model counts as loaded with that window:
+  /// whoever comes meanwhile asks for the same, and not for the smaller one that was.
+  virtual std::shared_ptr<void> grows(std::string_view model, std::uint16_t url, std::uint64_t window) {
+    (void)model;
+    (void)url;
+    (void)window;
+    return {};
+  }
   /// How long a load that is under way will probably go on; nothing where none is.
   virtual std::optional<duration> load_ends_in(std::string_view model) const {
     (void)model;

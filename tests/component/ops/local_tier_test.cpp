@@ -390,6 +390,21 @@ TEST_F(Tier, WhereItHangsDuringALoadTheCatalogStaysAndTheServerCountsAsLoading) 
   how.load_until->open();
 }
 
+TEST_F(Tier, AWindowThatARequestMakesLargerIsTheLoadedOneForAllWhoComeMeanwhile) {
+  begin();
+  ASSERT_TRUE(known());
+  auto const window = [&] { return tier_->current()->find("llama3.1:8b")->loaded_context; };
+  auto growing = tier_->grows("llama3.1:8b", 0, 65536);
+  EXPECT_EQ(window(), 65536u);
+  look();
+  EXPECT_EQ(window(), 65536u) << "the server still tells of the old one";
+  ollama->change([](auto& how) { how.gpu_share = 0.5; });
+  growing.reset();
+  EXPECT_EQ(window(), 65536u) << "until the server was asked again";
+  ASSERT_TRUE(until([&] { return window() == 8192u; })) << "where it did not work, the server's word counts";
+  EXPECT_DOUBLE_EQ(tier_->current()->find("llama3.1:8b")->gpu_fraction, 0.5);
+}
+
 TEST(ReadinessReport, IsJsonATableAndAnExitCode) {
   readiness_report r;
   r.upstream = "ollama";

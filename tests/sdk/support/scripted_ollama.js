@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 
 import { streamType, think, writeAnswer, writeError } from "./ollama_answers.js";
 import { isGeneration, readGeneration, Refusal } from "./ollama_requests.js";
-import { localModel, thinkingModel, visionModel } from "./words.js";
+import { localModel, nobodyListens, thinkingModel, visionModel } from "./words.js";
 import { Journal } from "./within.js";
 
 const installed = {
@@ -34,7 +34,7 @@ export class ScriptedOllama {
   arrived = new Journal();
   #server;
 
-  /** `behaviour: "refuse"`: nobody listens. */
+  /** `behaviour: "refuse"`: nobody listens where its URL points. */
   static async start({ behaviour = "well", models = installed } = {}) {
     const ollama = new ScriptedOllama();
     ollama.behaviour = behaviour;
@@ -43,7 +43,7 @@ export class ScriptedOllama {
     ollama.#server.listen(0, "127.0.0.1");
     await once(ollama.#server, "listening");
     ollama.url = `http://127.0.0.1:${ollama.#server.address().port}`;
-    if (behaviour === "refuse") await ollama.die();
+    if (behaviour === "refuse") ollama.url = ollama.url.replace("127.0.0.1", nobodyListens);
     return ollama;
   }
 
