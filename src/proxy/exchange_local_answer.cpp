@@ -60,6 +60,10 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
   options.show_reasoning = asks(asked_for_->think);
   options.must_call = replay_.must_call;
   options.allowed_calls = replay_.allowed_calls;
+  std::vector<std::string> text_tools;
+  for (const auto& tool : asked_for_->tools)
+    if (tool.takes_text) text_tools.push_back(tool.name);
+  options.text_tools = text_tools;
   options.prompt_tokens = local_need_.window.prompt_tokens;
   options.signature = signature;
   options.encrypted_content = signature;

@@ -2,6 +2,9 @@
 // with the omissions that clients stumble over (no unique ids, keys left out, no [DONE] on Responses).
 import { answerOf, countTokens, pieces } from "./words.js";
 
+/** What it gives a tool that takes text. */
+export const patch = '*** Begin Patch\n+print("ebb")\n*** End Patch';
+
 const thoughts = "Hm, the moon pulls on the water, and the earth turns under it; that is the gist. ".repeat(4).trim();
 
 /** The smallest value that a schema allows: what a grammar makes a model say. */
@@ -38,7 +41,8 @@ export function think(meant) {
     const call = meant.turns.flatMap((turn) => turn.calls).find((one) => one.id === last.answers);
     said.text = call ? `${call.name}(${JSON.stringify(call.input)}) gave ${last.text}` : `somebody said ${last.text}`;
   } else if (meant.tools.length > 0) {
-    said.call = { id: "call_tide0001", name: meant.tools[0], input: { place: "Husum" } };
+    const takesText = meant.schemas?.[0]?.properties?.input?.type === "string";
+    said.call = { id: "call_tide0001", name: meant.tools[0], input: takesText ? { input: patch } : { place: "Husum" } };
     said.finish = "tool_calls";
   } else {
     said.text = answerOf("local", asked, told) + seen.map((mark) => ` I see ${mark}.`).join("");

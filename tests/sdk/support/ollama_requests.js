@@ -216,7 +216,8 @@ function nativeChat(body) {
     const images = pictures(message.images);
     return { role: String(message.role).toLowerCase(), text: message.content ?? "", calls, answers: message.tool_call_id, images, image: images.length > 0 };
   });
-  return { ...nativeSwitches(body), turns, tools: (body.tools ?? []).map((tool) => tool.function.name) };
+  const offered = (body.tools ?? []).map((tool) => tool.function);
+  return { ...nativeSwitches(body), turns, tools: offered.map(({ name }) => name), schemas: offered.map(({ parameters }) => parameters) };
 }
 
 const readers = {
