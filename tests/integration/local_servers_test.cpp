@@ -16,10 +16,6 @@ struct two_locals : world {
     options.more_upstreams = "  gpu: {tier: local, dialect: openai, url: \"" + gpu.url() + "\"}\n";
     openai.stop();
   }
-  ~two_locals() {
-    gpu.stop();  // their threads use what goes before them
-    ollama.stop();
-  }
   /// The other way round: the server of another make is the world's own local upstream, and Ollama is `second`.
   world_options swapped(const std::string& more = "") const {
     auto made = options;

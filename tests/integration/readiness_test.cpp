@@ -195,6 +195,18 @@ TEST(ReadinessApi, TwoWhoAskAtOnceShareOneCheck) {
   EXPECT_EQ(ollama.generations(), 2) << "one test and one try of a prefill, for all three";
 }
 
+TEST(ReadinessApi, AnEndOfTheDaemonIsNotHeldUpByACheck) {
+  world w;
+  living_options how;
+  how.generate_until.emplace();  // never opens
+  living_ollama const ollama(w.ollama, how);
+  auto& daemon = w.start();
+  raw_client asker(socket_of(w));
+  asker.request("POST", "/api/readiness", "{}", {{"Content-Type", "application/json"}});
+  ASSERT_TRUE(eventually([&] { return ollama.order().size() == 1; }));
+  EXPECT_EQ(daemon.stop(), 0);
+}
+
 TEST(ReadinessApi, ItsTestTakesAPlaceAndDisturbsNobody) {
   world w;
   living_options how;

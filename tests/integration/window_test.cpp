@@ -37,7 +37,6 @@ struct small_window : world {
     options.local_more = limit;
     start(options);
   }
-  ~small_window() { ollama.stop(); }
   static living_options with_4k(living_options how) {
     how.default_context = 4096;
     return how;

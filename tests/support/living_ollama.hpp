@@ -36,6 +36,7 @@ class living_ollama {
  public:
   /// Takes over the native routes of a server that lives longer.
   explicit living_ollama(scripted_upstream& server, living_options how = {});
+  ~living_ollama();  // stops the server: its threads use what goes here
   living_ollama(const living_ollama&) = delete;
   living_ollama& operator=(const living_ollama&) = delete;
 
@@ -67,6 +68,7 @@ class living_ollama {
   std::string ps() const;
   const ollama::model* find(const std::string& name) const;
 
+  scripted_upstream& server_;
   mutable std::mutex mutex_;
   living_options how_;
   std::map<std::string, running> loaded_;

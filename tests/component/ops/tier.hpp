@@ -29,7 +29,6 @@ struct Tier : testing::Test {
   ~Tier() override {
     loop.reactions().cancel_everything();
     tier_.reset();
-    server.stop();  // its threads use `ollama`, which goes before it
   }
 
   void begin(test::living_options how = {}) {

@@ -36,6 +36,7 @@ export function think(meant) {
   } else if (last.role === "assistant") {
     // It goes on with what was begun, as if those words had been its own.
     const whole = answerOf("cloud", asked, told);
+    said.echo = last.text; // what was begun is said once more on the native route, and in no count (0.33)
     said.text = whole.startsWith(last.text) ? whole.slice(last.text.length) : answerOf("local", asked, told);
   } else if (last.role === "tool") {
     const call = meant.turns.flatMap((turn) => turn.calls).find((one) => one.id === last.answers);
@@ -171,12 +172,13 @@ function nativeChat(meant, said) {
     done: true, done_reason: ["length", "load"].includes(said.finish) ? said.finish : "stop", total_duration: 5e8, load_duration: 1e6,
     prompt_eval_count: said.prompt, prompt_eval_duration: 1e8, eval_count: said.tokens, eval_duration: 3e8,
   };
-  const message = { role: "assistant", content: said.text };
+  const message = { role: "assistant", content: (said.echo ?? "") + said.text };
   if (said.thinking) message.thinking = said.thinking;
   if (calls) message.tool_calls = calls;
   const line = (data) => `${JSON.stringify(data)}\n`;
   const delta = (fields) => line({ ...base, message: { role: "assistant", content: "", ...fields }, done: false });
-  const frames = [...pieces(said.thinking).map((thinking) => delta({ thinking })), ...pieces(said.text).map((content) => delta({ content }))];
+  const echoed = said.echo ? [delta({ content: said.echo })] : [];
+  const frames = [...pieces(said.thinking).map((thinking) => delta({ thinking })), ...echoed, ...pieces(said.text).map((content) => delta({ content }))];
   if (calls) frames.push(delta({ tool_calls: calls }));
   return { whole: { ...base, message, ...last }, frames, end: [line({ ...base, message: { role: "assistant", content: "" }, ...last })] };
 }
