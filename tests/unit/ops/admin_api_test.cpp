@@ -283,6 +283,27 @@ TEST(EventFeed, BeginsWithASnapshotAndGoesOnWithWhatChanged) {
   EXPECT_EQ(l->waiting[1], "id: run-1\nevent: upstreams\ndata: 2\n\n");
 }
 
+TEST(EventFeed, TellsOfReadinessWhenAStateChangesAndOfItsNumbersNowAndThen) {
+  event_feed feed("run");
+  auto const readiness = [](const char* state, int speed) {
+    return nlohmann::ordered_json{
+        {"readiness",
+         {{"state", state}, {"upstreams", {{{"checks", {{{"state", state}, {"text", std::to_string(speed)}}}}}}}}}};
+  };
+  time_point now = clock::now();
+  feed.update(readiness("ready", 1), now);
+  auto const l = feed.subscribe("");
+  feed.update(readiness("ready", 2), now + 1s);
+  EXPECT_EQ(l->waiting.size(), 1U);
+  feed.update(readiness("degraded", 3), now + 2s);
+  EXPECT_EQ(l->waiting.size(), 2U) << "a state is news at once";
+  feed.update(readiness("degraded", 4), now + 3s);
+  EXPECT_EQ(l->waiting.size(), 2U);
+  feed.update(readiness("degraded", 4), now + 2s + event_feed::numbers_every);
+  ASSERT_EQ(l->waiting.size(), 3U);
+  EXPECT_NE(l->waiting[2].find("\"text\":\"4\""), std::string::npos) << l->waiting[2];
+}
+
 TEST(EventFeed, GivesThoseWhoComeBackWhatTheyMissed) {
   event_feed feed("run");
   feed.update(status(1));
