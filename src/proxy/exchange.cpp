@@ -90,6 +90,7 @@ policy::exchange_plan exchange::plan() const {
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {
+  keep_local_error();
   return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_), pass_);
 }
 

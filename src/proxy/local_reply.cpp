@@ -136,6 +136,24 @@ std::string local_advice(const config::upstream& local, const failure& last) {
 }  // namespace
 
 /// Why nobody could serve, in words that say what to do (contract §4).
+namespace {
+
+/// Of several local upstreams' errors the one that tells a caller most: what is wrong with the request comes before
+/// what heals by waiting, this before what somebody has to install, and this before a server that is just away.
+int tells(const std::optional<adapt::own_error>& e) {
+  if (!e) return 0;
+  if (e->code == "local_unavailable") return 1;
+  if (e->code == "local_model_missing") return 2;
+  return e->code == "local_loading" || e->code == "local_queue_full" ? 3 : 4;
+}
+
+}  // namespace
+
+void exchange::keep_local_error() {
+  if (tells(local_error_) > tells(earlier_local_error_)) earlier_local_error_ = std::move(local_error_);
+  local_error_.reset();
+}
+
 adapt::own_error exchange::final_error() const {
   using ending = policy::failover::ending;
   auto const why = machine_->cloud_failure();
@@ -152,7 +170,8 @@ adapt::own_error exchange::final_error() const {
       return {503, "cloud_unavailable", cloud + "; this path has no local equivalent.", {}};
     return {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}};
   }
-  if (local_error_) return *local_error_;
+  const auto& why_not_local = tells(earlier_local_error_) > tells(local_error_) ? earlier_local_error_ : local_error_;
+  if (why_not_local) return *why_not_local;
   bool const any = !configuration().upstreams.empty();
   if (machine_->end() == ending::no_candidate)
     return {503,

@@ -1,6 +1,8 @@
 // Several local upstreams: an Ollama and a server of another make, each watched, each asked for what it has.
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "integration/world.hpp"
 #include "support/living_ollama.hpp"
 #include "support/llama_server.hpp"
@@ -104,6 +106,30 @@ TEST(TwoLocalServers, StandInForEachOther) {
   auto const nobody = w.ask("gpt-4o");
   EXPECT_EQ(nobody.status, 503);
   EXPECT_EQ(nobody.field("x-tideover-error"), "local_unavailable") << nobody.body;
+}
+
+TEST(TwoLocalServers, ThatCannotServeAreToldOfByTheErrorThatHelpsMost) {
+  living_options how;
+  gate opened;
+  how.generate_until = opened;
+  two_locals w(how);
+  w.options.local_more = ", concurrency: 1, queue: {limit: 1}";
+  w.start(w.options);
+  ASSERT_TRUE(w.both_known());
+  w.gpu.stop();
+  auto inside = std::async(std::launch::async, [&] { return w.ask("gpt-4o"); });
+  ASSERT_TRUE(eventually([&] { return w.living.order().size() == 1; }));
+  auto waits = std::async(std::launch::async, [&] { return w.ask("gpt-4o"); });
+  ASSERT_TRUE(
+      eventually([&] { return w.daemon().metric("tideover_local_queue_length", {"upstream=\"ollama\""}) == 1; }));
+  auto const third = w.ask("gpt-4o");
+  EXPECT_EQ(third.status, 503);
+  EXPECT_EQ(third.field("x-tideover-error"), "local_queue_full")
+      << "and not that the other one is away: " << third.body;
+  EXPECT_TRUE(third.has("retry-after"));
+  opened.open();
+  EXPECT_EQ(inside.get().status, 200);
+  EXPECT_EQ(waits.get().status, 200);
 }
 
 TEST(TwoLocalServers, TheSecondOneIsWarmedByItsOwnWatch) {

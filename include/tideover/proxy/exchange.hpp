@@ -159,6 +159,7 @@ class exchange {
   net::task<void> reply_kept_cloud_error();
   net::task<bool> send_own(std::string_view head, std::string_view body);
   adapt::own_error final_error() const;
+  void keep_local_error();
   adapt::answer_marks marks(tier who, std::string_view upstream, std::string_view model) const;
   bool may_keep_alive() const;
   unsigned retry_after_seconds() const;
@@ -210,7 +211,8 @@ class exchange {
   std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
   bool splice_used_ = false;
   std::string local_model_;
-  std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
+  std::optional<adapt::own_error> local_error_;          // why the local tier could not serve, in words for the caller
+  std::optional<adapt::own_error> earlier_local_error_;  // of another local upstream, if it tells more
   adapt::written_framing written_;
 
   struct kept_error {  // the cloud's own error, for when nobody else can serve
