@@ -1,5 +1,6 @@
 #include "tideover/ops/local_tier.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace tideover::ops {
@@ -16,9 +17,8 @@ std::function<void()> last_of(std::size_t parts, std::function<void()> done) {
 
 }  // namespace
 
-local_tier::local_tier(net::event_loop& control, const proxy::services& shared)
-    : upstreams_(shared.configuration->upstreams.size()), control_(control) {
-  for (std::uint16_t i = 0; i < upstreams_; ++i)
+local_tier::local_tier(net::event_loop& control, const proxy::services& shared) : control_(control) {
+  for (std::uint16_t i = 0; i < shared.configuration->upstreams.size(); ++i)
     if (shared.configuration->upstreams[i].tier == tier::local)
       watches_.push_back(std::make_unique<local_watch>(control, shared, i));
   // A model that one of them lacks is not missing where another has it.
@@ -31,8 +31,8 @@ local_tier::local_tier(net::event_loop& control, const proxy::services& shared)
     });
 }
 
-std::vector<proxy::local_knowledge*> local_tier::by_upstream() const {
-  std::vector<proxy::local_knowledge*> list(upstreams_);
+std::vector<proxy::local_knowledge*> local_tier::by_upstream(std::size_t upstreams) const {
+  std::vector<proxy::local_knowledge*> list(upstreams);
   for (const auto& watch : watches_) list[watch->upstream()] = watch.get();
   return list;
 }
@@ -41,6 +41,10 @@ local_watch* local_tier::at(std::uint16_t upstream) const {
   for (const auto& watch : watches_)
     if (watch->upstream() == upstream) return watch.get();
   return nullptr;
+}
+
+bool local_tier::quiet() const {
+  return std::all_of(watches_.begin(), watches_.end(), [](const auto& watch) { return watch->quiet(); });
 }
 
 void local_tier::tick(time_point now, bool trouble) {

@@ -41,8 +41,7 @@ void exchange::put_holders_first(policy::candidate_list& candidates) const {
   bool const named_by_rule = found.rule != nullptr && route_.what != endpoint::ollama_native;
   const std::string_view meant = named_by_rule ? std::string_view(found.rule->local) : facts_.model;
   for (std::size_t i = 0; i < standings.size(); ++i)
-    if (const auto* knowledge = home_.shared().local[i])
-      standings[i] = policy::standing_of(*knowledge->current(), meant);
+    if (const auto* knowledge = shared().local[i]) standings[i] = policy::standing_of(*knowledge->current(), meant);
   policy::put_holders_first(candidates, configuration(), standings);
 }
 
@@ -160,12 +159,12 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
 
 /// A place at one of the server's URLs. The time in the queue is nobody's silence: the leg's limits begin behind it.
 net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog& catalog) {
-  auto const& gates = home_.shared().gates;
+  auto const& gates = shared().gates;
   if (l.place || l.upstream >= gates.size() || !gates[l.upstream]) co_return attempt_end::done;
   auto& gate = *gates[l.upstream];
   const auto& settings = upstream_settings(l.upstream);
   policy::place_wish wish;
-  wish.caller = home_.shared().health->mark_of(head_);
+  wish.caller = shared().health->mark_of(head_);
   wish.urgency = route_.workflow->priority;
   wish.start_by = l.limits.total;
   if (!local_model_.empty()) wish.urls = policy::fits_by_url(catalog, local_model_, gate.urls());
@@ -178,7 +177,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   using state = local_gate::visit::state;
   switch (how) {
     case state::admitted:
-      l.call.go_by(home_.shared().way(l.upstream, visit.url()));
+      l.call.go_by(shared().way(l.upstream, visit.url()));
       l.place.emplace(std::move(visit));
       l.limits = machine_->limits_for(l.upstream, clock::now());
       co_return attempt_end::done;
@@ -201,7 +200,7 @@ bool exchange::another_url(leg& l) {
   l.place->unreachable();
   l.place.reset();
   policy::place_wish wish;
-  auto& gate = *home_.shared().gates[l.upstream];
+  auto& gate = *shared().gates[l.upstream];
   if (!local_model_.empty()) wish.urls = policy::fits_by_url(*local(l.upstream).current(), local_model_, gate.urls());
   if (!gate.lives_elsewhere(wish, dead)) return false;
   record_.upstream_time += l.call.waited();
@@ -330,7 +329,7 @@ net::task<void> exchange::list_local_models() {
   }
   bool known = false;
   std::vector<adapt::listed_model> models;
-  for (const auto* one : home_.shared().local) {
+  for (const auto* one : shared().local) {
     if (one == nullptr) continue;
     auto const catalog = one->current();
     known = known || catalog->known;

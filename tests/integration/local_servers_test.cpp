@@ -1,6 +1,7 @@
 // Several local upstreams: an Ollama and a server of another make, each watched, each asked for what it has.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <future>
 
 #include "integration/world.hpp"
@@ -146,6 +147,30 @@ TEST(TwoLocalServers, TheSecondOneIsWarmedByItsOwnWatch) {
   expect_served(w.ask("gpt-4o"), "second", "llama3.1:8b");
   EXPECT_EQ(w.living.loads(), 1);
   EXPECT_EQ(w.living.reloads(), 0);
+}
+
+TEST(TwoLocalServers, MayComeByReload) {
+  two_locals w;
+  auto const second = w.options.more_upstreams;
+  w.options.more_upstreams.clear();
+  w.start(w.options);
+  expect_served(w.ask("gpt-5-codex"), "ollama", "llama3.1:8b");
+  auto const reload = [&] {
+    std::ofstream(w.daemon().folder().file("tideover.yaml")) << w.yaml(w.options);
+    raw_client client(w.daemon().folder().file("admin.sock"));
+    auto const answer = client.post("/api/reload", "{}", {{"Content-Type", "application/json"}});
+    EXPECT_EQ(answer.status, 200) << answer.body;
+  };
+  w.options.more_upstreams = second;
+  reload();
+  ASSERT_TRUE(w.both_known());
+  expect_served(w.ask("gpt-5-codex"), "gpu", "qwen3-0.6b");
+  EXPECT_EQ(nlohmann::json::parse(w.readiness().out)["upstreams"].size(), 2u);
+  // What is known of the local tier is kept where only a cloud comes in behind it.
+  w.options.more_upstreams = second + "  spare: {tier: cloud, dialect: openai, url: \"" + w.openai.url() + "\"}\n";
+  reload();
+  expect_served(w.ask("gpt-5-codex"), "gpu", "qwen3-0.6b");
+  expect_served(w.ask("gpt-4o"), "ollama", "llama3.1:8b");
 }
 
 TEST(TwoLocalServers, OllamasOwnRoutesGoToAnOllama) {

@@ -15,8 +15,9 @@ class local_tier {
   /// Watches every local upstream of `shared`. What `shared` refers to outlives it.
   local_tier(net::event_loop& control, const proxy::services& shared);
 
-  /// As services::local wants it: by upstream, null for clouds.
-  std::vector<proxy::local_knowledge*> by_upstream() const;
+  /// As services::local wants it for a configuration with so many upstreams, of which the local ones stand where they
+  /// stood in that of `shared`: by upstream, null for clouds.
+  std::vector<proxy::local_knowledge*> by_upstream(std::size_t upstreams) const;
   /// Null for a cloud.
   local_watch* at(std::uint16_t upstream) const;
   const std::vector<std::unique_ptr<local_watch>>& watches() const { return watches_; }
@@ -30,12 +31,14 @@ class local_tier {
   void refresh(std::function<void()> done);
   void check_now(std::function<void()> done);
 
+  /// On the control loop: is nothing under way?
+  bool quiet() const;
+
   // From any thread.
   tier_report report() const;
   policy::ready_state state() const { return report().state; }
 
  private:
-  std::size_t const upstreams_;
   net::event_loop& control_;
   std::vector<std::unique_ptr<local_watch>> watches_;
 };

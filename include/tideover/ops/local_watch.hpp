@@ -32,6 +32,9 @@ class local_watch : public proxy::local_knowledge {
   /// From the control loop's tick. `trouble`: a cloud is left alone.
   void tick(time_point now, bool trouble);
 
+  /// On the control loop: is nothing under way?
+  bool quiet() const { return catalog_.quiet() && monitor_.quiet() && (!warmth_ || warmth_->quiet()); }
+
   std::uint16_t upstream() const { return upstream_; }
   std::string problem() const { return catalog_.problem(); }
   bool answers() const { return current()->known && problem().empty(); }

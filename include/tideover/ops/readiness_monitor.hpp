@@ -46,6 +46,9 @@ class readiness_monitor {
   /// Called on the control loop when the state or what is out of order has changed.
   std::function<void(const readiness_report&)> on_change;
 
+  /// On the control loop: is no check under way?
+  bool quiet() const { return checking_ == under_way::nothing; }
+
   // From any thread.
   const std::string& upstream_name() const { return settings().name; }
   readiness_report report() const;
