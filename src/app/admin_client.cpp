@@ -18,7 +18,6 @@ namespace tideover::app {
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(15);
 constexpr std::size_t most_bytes = 16u << 20;
 
 struct descriptor {
@@ -76,7 +75,7 @@ bool wait(int fd, short events, std::chrono::steady_clock::time_point by) {
 }  // namespace
 
 admin_answer ask_daemon(const std::string& socket, std::string_view method, std::string_view target,
-                        std::string_view body) {
+                        std::string_view body, std::chrono::seconds patience) {
   admin_answer answer;
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
@@ -107,7 +106,8 @@ admin_answer ask_daemon(const std::string& socket, std::string_view method, std:
   std::string text;
   for (char block[16384];;) {
     if (!wait(connection.fd, POLLIN, by)) {
-      answer.problem = "the daemon did not answer within 15 s: is the machine overloaded? See its log";
+      answer.problem = "the daemon did not answer within " + std::to_string(patience.count()) +
+                       " s: is the machine overloaded? See its log";
       return answer;
     }
     auto const n = ::recv(connection.fd, block, sizeof block, 0);

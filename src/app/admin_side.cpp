@@ -21,7 +21,7 @@ namespace {
 constexpr auto update_while_nobody_listens = std::chrono::seconds(1);
 constexpr auto front_page =
     "Tideover\n/livez  /readyz  /readyz?tier=local  /metrics  /api/status  /api/events  /api/contingency  "
-    "/api/reload  /api/explain\n";
+    "/api/readiness  /api/reload  /api/explain\n";
 
 std::string name_of_this_run() {
   std::random_device entropy;
@@ -53,6 +53,7 @@ admin_side::admin_side(boost::asio::io_context& control, adapt::host_rules hosts
   serve_reads();
   ops::serve_contingency(api_, decisions, sources_.configuration);
   ops::serve_explain(api_, sources_.explain);
+  ops::serve_readiness(api_, sources_.readiness);
   ops::serve_reload(api_, sources_.reload);
 }
 
@@ -69,9 +70,9 @@ void admin_side::serve_reads() {
     auto const facts = sources_.facts();
     if (facts.draining) return ops::text_reply("draining\n", 503);
     if (local) {
-      bool const serves =
-          facts.local_ready == policy::ready_state::ready || facts.local_ready == policy::ready_state::degraded;
-      return ops::text_reply(std::string(token(facts.local_ready)) + "\n", serves ? 200 : 503);
+      auto const state = facts.readiness.state;
+      bool const serves = state == policy::ready_state::ready || state == policy::ready_state::degraded;
+      return ops::text_reply(std::string(token(state)) + "\n", serves ? 200 : 503);
     }
     return ops::text_reply("ok\n");
   });

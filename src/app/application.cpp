@@ -75,7 +75,7 @@ void print_banner(const config::snapshot& configuration, const daemon& running) 
     if (u.tier == tier::cloud) {
       line += u.credential ? "  (its own key)" : "  (the caller's key)";
     } else {
-      auto const local = running.local();
+      auto const local = running.local(u.name);
       if (local.known)
         line += "  (" + std::to_string(local.models) + (local.models == 1 ? " model" : " models") + ")";
       else

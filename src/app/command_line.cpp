@@ -218,7 +218,7 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
   auto* on_readiness =
       app.add_subcommand("readiness", "Check whether the local tier works, with a small test")->group("Commands");
   on_readiness->footer("Exit code 0: ready, 1: degraded, 2: down, 3: unknown; 78: the configuration has errors.");
-  with_config(*on_readiness, readiness.config_file);
+  with_door(*on_readiness, readiness.door);
   on_readiness->add_flag("--json", readiness.json, "Print the result as JSON");
   on_readiness->add_flag("--once", readiness.once, "Make the checks here, without asking a running daemon");
 

@@ -70,6 +70,11 @@ void daemon::parts::open_admin() {
   sources.metrics = [this] { return metrics_text(); };
   sources.configuration = [this] { return shared().configuration; };
   sources.explain = [this] { return explain_view_of(shared(), decisions.state()); };
+  sources.readiness.report = [this] { return local().report(); };
+  // A tier that is replaced meanwhile stays until its check has ended.
+  sources.readiness.check = [this](std::function<void()> done) {
+    local().check_now([held = current->local(), done = std::move(done)] { done(); });
+  };
   sources.reload = [this](const std::string& who) { return reload(who); };
   admin.emplace(host.context(), shared().hosts, decisions, std::move(sources), options.handed);
   admin->open(admin->prepare(configuration().admin, options.usual_sockets), configuration().admin, shared().hosts);
@@ -162,10 +167,11 @@ void daemon::reload(std::string who) {
 
 void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
 
-daemon::local_state daemon::local() const {
-  auto const& tier = parts_->local();
-  auto const catalog = tier.current();
-  return {catalog->known, catalog->models.size(), tier.problem()};
+daemon::local_state daemon::local(std::string_view upstream) const {
+  for (const auto& watch : parts_->local().watches())
+    if (watch->readiness().upstream_name() == upstream)
+      return {watch->current()->known, watch->current()->models.size(), watch->problem()};
+  return {};
 }
 
 std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }

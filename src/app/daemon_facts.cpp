@@ -33,9 +33,9 @@ ops::status_facts daemon::parts::facts() {
   f.contingency = &decisions.state();
   f.contingency_not_kept = decisions.not_kept();
   f.obstacles = current->health().obstacles();
-  f.catalog = local().current();
-  f.catalog_problem = local().problem();
-  f.local_ready = local_state();
+  for (const auto& watch : local().watches())
+    f.local.push_back({watch->upstream(), watch->current(), watch->problem()});
+  f.readiness = local().report();
   f.connections = connections.load(std::memory_order_relaxed);
   f.log_lines_dropped = log.dropped();
   auto const journal = events.state();
@@ -55,11 +55,10 @@ std::string daemon::parts::metrics_text() const {
   view.journal_lines_lost = journal.lost;
   for (const auto& cause : decisions.state().causes())
     view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
-  bool const local_up = local().current()->known && local().problem().empty();
   for (std::uint16_t i = 0; i < configuration().upstreams.size(); ++i) {
     const auto& u = configuration().upstreams[i];
     if (u.tier == tier::local) {
-      view.upstreams.push_back({u.name, local_up});
+      view.upstreams.push_back({u.name, local().at(i)->answers()});
       view.queues.push_back({u.name, shared().gates[i]->waiting()});
       continue;
     }
@@ -69,16 +68,7 @@ std::string daemon::parts::metrics_text() const {
     view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
     view.breakers.push_back({u.name, state});
   }
-  if (const auto* readiness = local().readiness()) {
-    auto const report = readiness->report();
-    for (auto const check : policy::all_ready_checks)
-      if (auto const state = report.verdict.of(check); state != policy::ready_state::unknown)
-        view.local_checks.push_back({report.upstream, std::string(token(check)), state == policy::ready_state::ready});
-    for (const auto& m : report.models) {
-      if (m.tokens_per_second > 0) view.local_speeds.push_back({m.model, m.tokens_per_second});
-      if (m.gpu_known) view.local_gpu.push_back({m.model, m.gpu_fraction});
-    }
-  }
+  for (const auto& watch : local().watches()) ops::add_readiness(view, watch->readiness().report());
   return registry.render(view);
 }
 
@@ -101,6 +91,7 @@ void daemon::parts::log_readiness(const ops::readiness_report& report) {
   auto const now = std::chrono::system_clock::now().time_since_epoch();
   log.write(ops::readiness_line(report, u ? std::string_view(u->title) : std::string_view(report.upstream),
                                 std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
+  events.write(ops::readiness_entry(report));
 }
 
 /// Is a cloud left alone for now? Then its stand-ins stay warm, even without traffic.
@@ -111,11 +102,6 @@ bool daemon::parts::trouble() const {
          current->health().shown_state(i) != policy::circuit_breaker::state::closed))
       return true;
   return false;
-}
-
-policy::ready_state daemon::parts::local_state() const {
-  const auto* readiness = local().readiness();
-  return readiness ? readiness->report().verdict.state : policy::ready_state::down;
 }
 
 }  // namespace tideover::app

@@ -40,7 +40,6 @@ struct daemon::parts {
   bool all_loops_turn(time_point now) const;
   void log_readiness(const ops::readiness_report& report);
   bool trouble() const;
-  policy::ready_state local_state() const;
   std::string metrics_text() const;
 
   ops::reload_report reload(const std::string& who);

@@ -152,10 +152,8 @@ void daemon::parts::forget_old_generations() {
 }
 
 void daemon::parts::watch_readiness() {
-  for (const auto& l : old_locals)
-    if (auto* const readiness = l->tier.readiness()) readiness->on_change = nullptr;
-  if (auto* const readiness = local().readiness())
-    readiness->on_change = [this](const ops::readiness_report& report) { log_readiness(report); };
+  for (const auto& l : old_locals) l->tier.on_change({});
+  local().on_change([this](const ops::readiness_report& report) { log_readiness(report); });
 }
 
 }  // namespace tideover::app

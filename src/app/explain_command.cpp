@@ -67,12 +67,12 @@ std::variant<json, trouble> order_of(const explain_command& command, const confi
 }
 
 struct found_models {
-  std::shared_ptr<const policy::local_catalog> catalog;
-  std::string asked;    // which URL
-  std::string problem;  // why nothing is known
+  std::vector<std::shared_ptr<const policy::local_catalog>> catalogs;  // by upstream; null: nobody was asked
+  std::string asked;                                                   // which URLs
+  std::vector<std::string> problems;                                   // why nothing is known of one
 };
 
-/// What the local server has, asked once. Clouds are never asked anything.
+/// What the local servers have, asked once. Clouds are never asked anything.
 found_models ask_for_models(const config::snapshot_ptr& configuration) {
   found_models found;
   net::event_loop loop;
@@ -80,17 +80,24 @@ found_models ask_for_models(const config::snapshot_ptr& configuration) {
   proxy::services shared;
   shared.configuration = configuration;
   shared.upstreams = make_routes(*configuration, {});
-  auto const local = ops::first_local(shared);
-  if (!local) {
-    found.problem = "no upstream of tier local is configured";
+  found.catalogs.resize(configuration->upstreams.size());
+  for (const auto& u : configuration->upstreams)
+    if (u.tier == tier::local) found.asked += (found.asked.empty() ? "" : ", ") + u.urls.front().to_string();
+  if (found.asked.empty()) {
+    found.problems.emplace_back("no upstream of tier local is configured");
     return found;
   }
-  found.asked = configuration->upstreams[local->index].urls.front().to_string();
-  ops::local_catalog_watch watch(loop, names, local->ways);
-  watch.refresh([&] { loop.stop(); });
+  shared.names = &names;
+  for (const auto& u : configuration->upstreams)
+    shared.gates.push_back(u.tier == tier::local ? std::make_shared<proxy::local_gate>(u) : nullptr);
+  ops::local_tier tier(loop, shared);
+  tier.refresh([&] { loop.stop(); });
   loop.run();
-  found.catalog = watch.current();
-  if (!found.catalog->known) found.problem = watch.problem();
+  for (const auto& watch : tier.watches()) {
+    found.catalogs[watch->upstream()] = watch->current();
+    if (!watch->current()->known)
+      found.problems.push_back(configuration->upstreams[watch->upstream()].name + ": " + watch->problem());
+  }
   loop.reactions().cancel_everything();
   return found;
 }
@@ -107,16 +114,19 @@ std::variant<document, trouble> explain_here(const json& order, const config::sn
   try {
     models = ask_for_models(configuration);
   } catch (const std::exception& problem) {
-    models.problem = problem.what();
+    models.problems.emplace_back(problem.what());
   }
   policy::contingency const in_force(configuration->contingency);
   policy::explain_facts const facts{.configuration = *configuration,
                                     .in_force = in_force,
                                     .hosts = {machine_name(), configuration->hosts},
                                     .now = clock::now(),
-                                    .catalog = models.catalog.get()};
+                                    .catalog = [&](std::uint16_t i) {
+                                      return i < models.catalogs.size() ? models.catalogs[i].get() : nullptr;
+                                    }};
   ops::explain_source source{.daemon = false, .assumed = read.assumed, .models_asked_of = models.asked};
-  if (!models.problem.empty()) source.unknown.push_back("which models the local server has: " + models.problem);
+  for (const auto& problem : models.problems)
+    source.unknown.push_back("which models the local server has: " + problem);
   source.unknown.emplace_back("breakers, rests, operators' decisions and the queue: only a running daemon knows them");
   return ops::explain_document(policy::explain(read.request, facts), *configuration, source);
 }

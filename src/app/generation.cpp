@@ -13,7 +13,7 @@ namespace {
 proxy::services for_local(proxy::services from) {
   from.health = nullptr;
   from.contingency = nullptr;
-  from.local = nullptr;
+  from.local.clear();
   return from;
 }
 
@@ -77,7 +77,7 @@ generation::generation(config::snapshot_ptr configuration, const process_parts& 
                  ? before->local_
                  : std::make_shared<local_side>(process.control, shared_)),
       probe_(process.control, shared_) {
-  shared_.local = &local_->tier;
+  shared_.local = local_->tier.by_upstream(shared_.configuration->upstreams.size());
 }
 
 void generation::begin() {

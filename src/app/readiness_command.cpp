@@ -5,6 +5,9 @@
 #include <stdexcept>
 
 #include "routes.hpp"
+#include "tideover/app/admin_client.hpp"
+#include "tideover/app/operator_commands.hpp"
+#include "tideover/ops/admin_readiness.hpp"
 #include "tideover/ops/local_tier.hpp"
 
 namespace tideover::app {
@@ -12,7 +15,7 @@ namespace tideover::app {
 namespace {
 
 /// The checks without a daemon: one loop, until they are done.
-ops::readiness_report check_once(const config::snapshot_ptr& configuration) {
+ops::tier_report check_once(const config::snapshot_ptr& configuration) {
   net::event_loop loop;
   net::resolver names;
   proxy::services shared;
@@ -20,46 +23,53 @@ ops::readiness_report check_once(const config::snapshot_ptr& configuration) {
   shared.upstreams = make_routes(*configuration, {});
   shared.names = &names;
   ops::local_tier tier(loop, shared);
-  if (tier.readiness() == nullptr) {
-    ops::readiness_report none;
-    none.verdict.state = policy::ready_state::down;
-    none.verdict.findings.push_back({policy::ready_check::api,
-                                     policy::ready_state::down,
-                                     {},
-                                     "no upstream of tier local is configured",
-                                     "add one under `upstreams` (tier: local)"});
-    return none;
-  }
-  tier.readiness()->check_now([&] { loop.stop(); });
+  tier.check_now([&] { loop.stop(); });
   loop.run();
-  auto const report = tier.readiness()->report();
+  auto const report = tier.report();
   loop.reactions().cancel_everything();
   return report;
+}
+
+/// The daemon tests beside its traffic and knows what real answers told. Nothing where none answers.
+std::optional<ops::tier_report> check_by_daemon(const std::string& socket, std::ostream& err) {
+  constexpr auto patience = ops::usual_readiness_wait + std::chrono::seconds(15);
+  auto const answer = ask_daemon(socket, "POST", "/api/readiness", "{}", patience);
+  if (answer.status == 200)
+    if (auto report = ops::read_readiness(answer.body)) return report;
+  err << "tideover: "
+      << (answer.status == 0 ? answer.problem
+                             : "the daemon does not answer this, with status " + std::to_string(answer.status))
+      << "\ntideover: the checks were made here, without it\n";
+  return std::nullopt;
 }
 
 }  // namespace
 
 int run_readiness(const readiness_command& command, const config::surroundings& world, std::ostream& out,
-                  std::ostream& err, const ask_daemon& ask) {
-  config::overrides flags;
-  flags.config_file = command.config_file;
-  auto const loaded = config::load(flags, world);
-  if (!loaded.ok()) {
-    print_problems(loaded.problems, err);
-    return exit_configuration;
-  }
+                  std::ostream& err) {
   std::signal(SIGPIPE, SIG_IGN);
-  std::optional<ops::readiness_report> report;
-  try {
-    if (ask && !command.once)
-      if (auto const said = ask(*loaded.snapshot)) report = ops::read_readiness_json(*said);
-    if (!report) report = check_once(loaded.snapshot);
-  } catch (const std::exception& problem) {
-    err << "tideover: " << problem.what() << '\n';
-    return ops::readiness_exit_code(policy::ready_state::unknown);
+  std::optional<ops::tier_report> report;
+  if (!command.once) report = check_by_daemon(admin_socket_for(command.door, world), err);
+  if (!report) {
+    config::overrides flags;
+    flags.config_file = command.door.config_file;
+    auto const loaded = config::load(flags, world);
+    if (!loaded.ok()) {
+      print_problems(loaded.problems, err);
+      return exit_configuration;
+    }
+    try {
+      report = check_once(loaded.snapshot);
+    } catch (const std::exception& problem) {
+      err << "tideover: " << problem.what() << '\n';
+      return ops::readiness_exit_code(policy::ready_state::unknown);
+    }
   }
-  out << (command.json ? ops::readiness_json(*report) + "\n" : ops::readiness_table(*report));
-  return ops::readiness_exit_code(report->verdict.state);
+  if (command.json)
+    out << ops::readiness_document(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  else
+    out << ops::readiness_table(*report);
+  return ops::readiness_exit_code(report->state);
 }
 
 }  // namespace tideover::app

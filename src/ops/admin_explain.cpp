@@ -31,12 +31,14 @@ void serve_explain(admin_api& api, std::function<explain_view()> view) {
                                           .in_force = *v.in_force,
                                           .hosts = v.hosts,
                                           .now = clock::now(),
-                                          .catalog = v.catalog.get(),
+                                          .catalog = [&v](std::uint16_t i) { return v.catalogs.at(i).get(); },
                                           .health = v.health,
                                           .continues_prefill = v.continues_prefill,
                                           .door = v.door};
         explain_source source{.daemon = true, .assumed = order.assumed, .unknown = {}};
-        if (v.catalog && !v.catalog->known) source.unknown.emplace_back("which models the local server has");
+        for (std::size_t i = 0; i < v.catalogs.size(); ++i)
+          if (v.catalogs[i] && !v.catalogs[i]->known)
+            source.unknown.emplace_back("which models " + v.configuration->upstreams[i].name + " has");
         auto const explained = policy::explain(order.request, facts);
         note_keys(explained, v, source);
         return json_reply(explain_document(explained, *v.configuration, source));

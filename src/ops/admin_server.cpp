@@ -99,6 +99,7 @@ struct admin_server::state : std::enable_shared_from_this<admin_server::state> {
   asio::awaitable<bool> one_request(connection& stream, beast::flat_buffer& buffer, const admin_door& door);
   asio::awaitable<bool> send(connection& stream, const admin_reply& reply, const request_head& head, bool keep_alive);
   asio::awaitable<void> refuse_unread(connection& stream, const admin_reply& reply, const request_head& head);
+  asio::awaitable<admin_reply> finish(std::shared_ptr<admin_reply::work> what);
   asio::awaitable<void> send_events(connection& stream, beast::flat_buffer& buffer,
                                     std::shared_ptr<event_feed::listener> from);
 };
@@ -125,6 +126,23 @@ asio::awaitable<void> admin_server::state::refuse_unread(connection& stream, con
     if (error) break;
     total += bytes;
   }
+}
+
+/// The work may end after its asker has left, or after the server: then nobody is woken.
+asio::awaitable<admin_reply> admin_server::state::finish(std::shared_ptr<admin_reply::work> what) {
+  struct waiting {
+    asio::steady_timer wake;
+    bool done = false;
+  };
+  auto const mine = std::make_shared<waiting>(waiting{asio::steady_timer(control, what->at_most)});
+  what->begin([weak = std::weak_ptr(mine)] {
+    auto const asker = weak.lock();
+    if (!asker) return;
+    asker->done = true;
+    asker->wake.cancel();
+  });
+  if (!mine->done) (void)co_await mine->wake.async_wait(as_result);
+  co_return what->end(mine->done);
 }
 
 /// True: the connection takes another request.
@@ -183,6 +201,7 @@ asio::awaitable<bool> admin_server::state::one_request(connection& stream, beast
   admin_reply reply;
   try {
     reply = api.answer(head, parser.get().body(), door);
+    if (reply.takes_time) reply = co_await finish(reply.takes_time);
   } catch (const std::exception& e) {
     spdlog::error("the admin API failed to answer {}: {}", std::string(head.target.substr(0, 200)), e.what());
     reply = error_reply(500, "internal_error", "Tideover could not answer this; its log says why.");

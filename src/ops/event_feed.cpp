@@ -5,6 +5,26 @@
 
 namespace tideover::ops {
 
+namespace {
+
+/// The states in a readiness, without numbers and words.
+std::string states_of(const nlohmann::ordered_json& value) {
+  std::string states;
+  if (value.is_object()) {
+    for (const auto& [name, member] : value.items()) {
+      if (member.is_structured())
+        states += states_of(member);
+      else if (name == "state" || name == "checking" || name == "check" || name == "subject" || name == "upstream")
+        states += member.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + ",";
+    }
+  } else if (value.is_array()) {
+    for (const auto& entry : value) states += states_of(entry);
+  }
+  return states;
+}
+
+}  // namespace
+
 std::string event_feed::event_text(std::string_view name, const nlohmann::ordered_json& data,
                                    std::uint64_t number) const {
   std::string text = "id: " + run_ + "-" + std::to_string(number) + "\nevent: ";
@@ -35,7 +55,7 @@ void event_feed::give(listener& to, const std::string& text) {
   if (to.wake) to.wake();
 }
 
-void event_feed::update(const nlohmann::ordered_json& status) {
+void event_feed::update(const nlohmann::ordered_json& status, time_point now) {
   bool const first = status_.is_null();
   status_ = status;
   for (const auto& [name, value] : status.items()) {
@@ -43,6 +63,12 @@ void event_feed::update(const nlohmann::ordered_json& status) {
     auto text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     auto& known = sections_[name];
     if (known == text) continue;
+    if (name == "readiness") {
+      auto states = states_of(value);
+      if (states == states_ && now < next_numbers_) continue;
+      states_ = std::move(states);
+      next_numbers_ = after(now, numbers_every);
+    }
     known = std::move(text);
     if (first) continue;
     ++number_;

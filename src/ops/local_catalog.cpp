@@ -55,6 +55,21 @@ void local_catalog_watch::refresh(std::function<void()> done) {
   control_.inbox()->post([this] { start(); });
 }
 
+std::shared_ptr<void> local_catalog_watch::grows(std::string_view model, std::uint16_t url, std::uint64_t window) {
+  auto const mine = std::make_shared<growth>(growth{std::string(model), url, window});
+  std::lock_guard const lock(mutex_);
+  growing_.push_back(mine);
+  publish();
+  // What the server says from now on tells whether it worked.
+  return {mine.get(), [this, mine](growth*) {
+            {
+              std::lock_guard const over(mutex_);
+              mine->is = growth::state::over;
+            }
+            control_.inbox()->post([this] { start(); });
+          }};
+}
+
 void local_catalog_watch::tick(time_point now) {
   if (now >= next_) start();
 }
@@ -62,6 +77,11 @@ void local_catalog_watch::tick(time_point now) {
 void local_catalog_watch::start() {
   if (asking_ != 0) return;  // whoever waits hears of the answer that is under way
   asking_ = 1;               // nobody's end is the last one before all have begun
+  {
+    std::lock_guard const lock(mutex_);
+    for (auto& g : growing_)
+      if (g->is == growth::state::over) g->is = growth::state::asked_about;
+  }
   for (auto& s : servers_) {
     ++asking_;
     net::spawn(ask(s), [this](std::exception_ptr) { ended(); });
@@ -78,7 +98,14 @@ void local_catalog_watch::ended() {
     bool const troubled = std::any_of(servers_.begin(), servers_.end(), [](const server& s) {
       return s.details_missing || s.answered != policy::api_answer::answers;
     });
-    duration const pause = !catalog_->known ? interval_while_unknown : troubled ? interval_while_troubled : interval;
+    std::erase_if(growing_, [](const auto& g) { return g->is == growth::state::asked_about; });
+    publish();
+    bool const changed =
+        std::any_of(growing_.begin(), growing_.end(), [](const auto& g) { return g->is == growth::state::over; });
+    duration const pause = changed            ? duration{}
+                           : !catalog_->known ? interval_while_unknown
+                           : troubled         ? interval_while_troubled
+                                              : interval;
     next_ = after(clock::now(), pause);
   }
   for (auto& done : waiting) done();
@@ -235,14 +262,19 @@ net::task<void> local_catalog_watch::ask_in_turn(server& whom, std::shared_ptr<q
 /// With the mutex held.
 void local_catalog_watch::publish() {
   std::vector<policy::local_catalog> all;
-  for (const auto& s : servers_) {
-    auto& copy = all.emplace_back(s.catalog);
+  for (std::size_t url = 0; url < servers_.size(); ++url) {
+    auto& copy = all.emplace_back(servers_[url].catalog);
     for (auto& m : copy.models) {
       auto const known = by_files_.find(key_of(m));
       if (known == by_files_.end()) continue;
       m.usual_context = known->second.usual_context;
       m.fits = known->second.fits;
     }
+    for (const auto& g : growing_)
+      if (auto* m = g->url == url ? copy.find(g->model) : nullptr) {
+        m->loaded = true;
+        m->loaded_context = std::max(m->loaded_context, g->window);
+      }
   }
   catalog_ = std::make_shared<policy::local_catalog>(policy::merge_catalogs(std::move(all)));
 }

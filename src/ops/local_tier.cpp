@@ -1,91 +1,82 @@
 #include "tideover/ops/local_tier.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace tideover::ops {
 
-std::optional<watched_upstream> first_local(const proxy::services& shared) {
-  const auto& upstreams = shared.configuration->upstreams;
-  auto const it = std::find_if(upstreams.begin(), upstreams.end(), [](const auto& u) { return u.tier == tier::local; });
-  if (it == upstreams.end()) return std::nullopt;
-  watched_upstream w;
-  w.index = static_cast<std::uint16_t>(it - upstreams.begin());
-  for (std::size_t url = 0; url < it->urls.size(); ++url)
-    w.ways.push_back(&shared.upstreams[shared.way(w.index, static_cast<std::uint16_t>(url))]);
-  return w;
+namespace {
+
+/// `done` runs with the last of `parts` ends; it may be asked from any thread.
+std::function<void()> last_of(std::size_t parts, std::function<void()> done) {
+  auto const left = std::make_shared<std::atomic<std::size_t>>(parts);
+  return [left, done = std::move(done)] {
+    if (left->fetch_sub(1) == 1) done();
+  };
 }
 
-namespace {
-std::vector<const proxy::upstream_route*> ways_of(const proxy::services& shared) {
-  auto const w = first_local(shared);
-  return w ? w->ways : std::vector<const proxy::upstream_route*>();
-}
 }  // namespace
 
-local_tier::local_tier(net::event_loop& control, const proxy::services& shared)
-    : catalog_(control, *shared.names, ways_of(shared)) {
-  auto const w = first_local(shared);
-  if (!w) return;
-  const auto& settings = shared.configuration->upstreams[w->index];
-  readiness_monitor::surroundings around;
-  around.control = &control;
-  around.names = shared.names;
-  around.configuration = shared.configuration;
-  around.upstream = w->index;
-  around.ways = w->ways;
-  around.catalog = &catalog_;
-  around.gate = w->index < shared.gates.size() ? shared.gates[w->index].get() : nullptr;
-  monitor_ = std::make_unique<readiness_monitor>(std::move(around));
-  if (settings.dialect == dialect::ollama) {
-    warmth_ = std::make_unique<warmth>(control, *shared.names, settings, w->ways, catalog_);
-    warmth_->on_loaded = [this](const std::string& model, std::optional<duration> took, const std::string&) {
-      if (took) monitor_->note_load(model, *took);
-    };
-  }
+local_tier::local_tier(net::event_loop& control, const proxy::services& shared) : control_(control) {
+  for (std::uint16_t i = 0; i < shared.configuration->upstreams.size(); ++i)
+    if (shared.configuration->upstreams[i].tier == tier::local)
+      watches_.push_back(std::make_unique<local_watch>(control, shared, i));
+  // A model that one of them lacks is not missing where another has it.
+  for (const auto& watch : watches_)
+    watch->readiness().look_elsewhere([this, mine = watch.get()] {
+      std::vector<std::pair<std::string, std::shared_ptr<const policy::local_catalog>>> others;
+      for (const auto& other : watches_)
+        if (other.get() != mine) others.emplace_back(other->readiness().upstream_name(), other->current());
+      return others;
+    });
 }
 
-std::optional<bool> local_tier::continues_prefill(std::string_view model) const {
-  return monitor_ ? monitor_->continues_prefill(model) : std::nullopt;
+std::vector<proxy::local_knowledge*> local_tier::by_upstream(std::size_t upstreams) const {
+  std::vector<proxy::local_knowledge*> list(upstreams);
+  for (const auto& watch : watches_) list[watch->upstream()] = watch.get();
+  return list;
 }
 
-policy::prefill_habit local_tier::prefill_habit(std::string_view model) const {
-  return monitor_ ? monitor_->prefill_habit(model) : policy::prefill_habit::unknown;
-}
-
-void local_tier::note_timing(std::string_view model, const policy::inference_timing& timing) {
-  if (monitor_) monitor_->note_timing(model, timing);
-}
-
-void local_tier::expect(std::string_view model) {
-  if (warmth_) warmth_->expect(model);
-}
-
-void local_tier::load(std::string model, std::uint16_t url, std::function<void()> done) {
-  if (warmth_)
-    warmth_->load(std::move(model), url, std::move(done));
-  else
-    done();
-}
-
-std::optional<duration> local_tier::load_ends_in(std::string_view model) const {
-  auto const since = warmth_ ? warmth_->loading_since(model) : std::nullopt;
-  if (!since) return std::nullopt;
-  duration usual = assumed_load;
-  if (monitor_)
-    if (auto const seen = monitor_->usual_load(model)) usual = *seen;
-  // One that takes longer than it used to is as likely to take half as long again.
-  auto const so_far = clock::now() - *since;
-  return std::max<duration>({usual - so_far, so_far / 2 - usual / 4, std::chrono::seconds(1)});
+local_watch* local_tier::at(std::uint16_t upstream) const {
+  for (const auto& watch : watches_)
+    if (watch->upstream() == upstream) return watch.get();
+  return nullptr;
 }
 
 bool local_tier::quiet() const {
-  return catalog_.quiet() && (!monitor_ || monitor_->quiet()) && (!warmth_ || warmth_->quiet());
+  return std::all_of(watches_.begin(), watches_.end(), [](const auto& watch) { return watch->quiet(); });
 }
 
 void local_tier::tick(time_point now, bool trouble) {
-  catalog_.tick(now);
-  if (monitor_) monitor_->tick(now);
-  if (warmth_) warmth_->tick(now, trouble);
+  for (const auto& watch : watches_) watch->tick(now, trouble);
+}
+
+void local_tier::on_change(const std::function<void(const readiness_report&)>& hear) {
+  for (const auto& watch : watches_) watch->readiness().on_change = hear;
+}
+
+void local_tier::refresh(std::function<void()> done) {
+  if (watches_.empty()) {
+    control_.inbox()->post(std::move(done));
+    return;
+  }
+  auto const one_less = last_of(watches_.size(), std::move(done));
+  for (const auto& watch : watches_) watch->refresh(one_less);
+}
+
+void local_tier::check_now(std::function<void()> done) {
+  if (watches_.empty()) {
+    control_.inbox()->post(std::move(done));
+    return;
+  }
+  auto const one_less = last_of(watches_.size(), std::move(done));
+  for (const auto& watch : watches_) watch->readiness().check_now(one_less);
+}
+
+tier_report local_tier::report() const {
+  std::vector<readiness_report> reports;
+  for (const auto& watch : watches_) reports.push_back(watch->readiness().report());
+  return make_tier_report(std::move(reports));
 }
 
 }  // namespace tideover::ops

@@ -37,6 +37,10 @@ double median(std::deque<double> values) {
 /// Files may have several names; each is a model of its own here.
 std::string key_of(const policy::local_model& m) { return m.name + "@" + m.digest; }
 
+bool is_one_of(const std::vector<std::string>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(), [&](const auto& n) { return policy::same_model(n, name); });
+}
+
 }  // namespace
 
 readiness_monitor::readiness_monitor(surroundings around)
@@ -58,16 +62,17 @@ void readiness_monitor::check_now(std::function<void()> done) {
 }
 
 void readiness_monitor::start(bool asked_for) {
-  if (checking_) return;
-  checking_ = true;
-  net::spawn(check(asked_for), [this](std::exception_ptr) {
-    checking_ = false;
+  if (checking_ != under_way::nothing) return;
+  checking_ = asked_for ? under_way::asked_for : under_way::periodic;
+  net::spawn(check(asked_for), [this, asked_for](std::exception_ptr) {
+    checking_ = under_way::nothing;
     auto const now = clock::now();
     auto const pause = report().verdict.state == policy::ready_state::ready
                            ? settings().readiness.interval
                            : std::min<duration>(settings().readiness.interval, look_again_after);
     next_ = after(now, pause);
     judge(now);
+    if (!asked_for && !waiting_.empty() && !around_.control->reactions().stopping()) return start(true);
     for (auto& done : std::exchange(waiting_, {})) done();
   });
 }
@@ -81,8 +86,10 @@ std::string readiness_monitor::stand_in(const policy::local_catalog& catalog) co
   return catalog.find(choice.name) != nullptr ? choice.name : std::string();
 }
 
-/// Models that are loaded and needed; and the first stand-in, if it is not loaded: when somebody asks, or when its
-/// files were never tested or long ago, and only if nothing else is loaded that it might push out.
+/// Models that are loaded and needed; and the first stand-in, if it is not loaded. That one is loaded for a periodic
+/// test when its files were never tested or long ago, and never while another model is loaded that it might push out.
+/// Whoever asks gets it tested whenever nothing can be pushed out, and else as if it were the first test of the hour:
+/// what asks every few minutes, as monitoring does, must not take turns with those who use the other model.
 std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const policy::local_catalog& catalog,
                                                                          bool asked_for) const {
   std::vector<target> targets;
@@ -91,10 +98,7 @@ std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const p
   // Another server than Ollama does not tell what is in its memory: a test of more than the model that comes first
   // might make it change models.
   auto names = settings().dialect == dialect::ollama ? needed_ : std::vector<std::string>();
-  auto const is_named = [&](const std::string& name) {
-    return std::any_of(names.begin(), names.end(), [&](const auto& n) { return policy::same_model(n, name); });
-  };
-  if (!first.empty() && !is_named(first)) names.push_back(first);
+  if (!first.empty() && !is_one_of(names, first)) names.push_back(first);
   for (const auto& name : names) {
     const auto* m = catalog.find(name);
     if (m == nullptr || !m->completion || m->remote || policy::names_remote(m->name)) continue;
@@ -104,8 +108,8 @@ std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const p
     if (m->loaded || !policy::same_model(name, first)) continue;
     bool const others =
         std::any_of(catalog.models.begin(), catalog.models.end(), [](const auto& x) { return x.loaded; });
-    if (!asked_for) {
-      if (others) continue;
+    if (!asked_for && others) continue;
+    if (!asked_for || others) {
       std::lock_guard const lock(mutex_);
       auto const known = by_files_.find(key_of(*m));
       if (known != by_files_.end() && known->second.tested != time_point::min() &&
@@ -307,6 +311,14 @@ policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& ca
   f.api = around_.catalog->servers(now);
   f.catalog = &catalog;
   f.needed = needed_;
+  if (around_.elsewhere) {
+    for (const auto& [upstream, theirs] : around_.elsewhere())
+      for (const auto& name : needed_) {
+        const auto* m = theirs->find(name);
+        if (m != nullptr && m->completion && !m->remote && !is_one_of(settings().keep_warm, name))
+          f.elsewhere.push_back({name, upstream});
+      }
+  }
   f.limits = settings().readiness;
   f.dialect = settings().dialect;
   for (const auto& [files, record] : by_files_) {
@@ -324,6 +336,7 @@ readiness_report readiness_monitor::report() const {
   auto const catalog = around_.catalog->current();
   readiness_report r;
   r.upstream = settings().name;
+  r.checking = checking_ != under_way::nothing;
   {
     std::lock_guard const lock(mutex_);
     auto const f = facts(*catalog, clock::now());
@@ -332,9 +345,7 @@ readiness_report readiness_monitor::report() const {
     for (const auto& m : catalog->models) {
       auto const tested = std::find_if(f.tests.begin(), f.tests.end(),
                                        [&](const auto& t) { return policy::same_model(t.model, m.name); });
-      bool const needed =
-          std::any_of(needed_.begin(), needed_.end(), [&](const auto& n) { return policy::same_model(n, m.name); });
-      if (tested == f.tests.end() && !needed) continue;
+      if (tested == f.tests.end() && !is_one_of(needed_, m.name)) continue;
       auto& numbers = r.models.emplace_back();
       numbers.model = m.name;
       numbers.loaded = m.loaded;

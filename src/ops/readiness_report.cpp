@@ -7,6 +7,7 @@
 
 namespace tideover::ops {
 
+using json = nlohmann::ordered_json;
 using policy::ready_state;
 
 namespace {
@@ -43,6 +44,21 @@ int readiness_exit_code(ready_state state) {
   return 3;
 }
 
+void add_readiness(process_view& to, const readiness_report& report) {
+  for (auto const check : policy::all_ready_checks)
+    if (auto const state = report.verdict.of(check); state != ready_state::unknown)
+      to.local_checks.push_back({report.upstream, std::string(token(check)), state == ready_state::ready});
+  auto const least = [](std::vector<process_view::model_entry>& list, const std::string& model, double value) {
+    for (auto& known : list)
+      if (known.model == model) return void(known.value = std::min(known.value, value));
+    list.push_back({model, value});
+  };
+  for (const auto& m : report.models) {
+    if (m.tokens_per_second > 0) least(to.local_speeds, m.model, m.tokens_per_second);
+    if (m.gpu_known) least(to.local_gpu, m.model, m.gpu_fraction);
+  }
+}
+
 std::string readiness_reasons(const readiness_report& report) {
   std::string text;
   // The worst first.
@@ -52,13 +68,28 @@ std::string readiness_reasons(const readiness_report& report) {
   return text;
 }
 
-std::string readiness_json(const readiness_report& report) {
-  using json = nlohmann::ordered_json;
+tier_report make_tier_report(std::vector<readiness_report> upstreams) {
+  tier_report tier;
+  tier.upstreams = std::move(upstreams);
+  if (tier.upstreams.empty()) {
+    auto& none = tier.upstreams.emplace_back();
+    none.verdict.state = ready_state::down;
+    none.verdict.findings.push_back({policy::ready_check::api,
+                                     ready_state::down,
+                                     {},
+                                     "no upstream of tier local is configured",
+                                     "add one under `upstreams` (tier: local)"});
+  }
+  std::vector<ready_state> states;
+  for (const auto& r : tier.upstreams) states.push_back(r.verdict.state);
+  tier.state = policy::tier_state(states);
+  return tier;
+}
+
+nlohmann::ordered_json readiness_document(const readiness_report& report) {
   json out{{"state", token(report.verdict.state)}, {"upstream", report.upstream}};
-  if (report.tested_at.empty())
-    out["tested_at"] = nullptr;
-  else
-    out["tested_at"] = report.tested_at;
+  out["tested_at"] = report.tested_at.empty() ? json(nullptr) : json(report.tested_at);
+  out["checking"] = report.checking;
   out["reasons"] = json::array();
   out["checks"] = json::array();
   for (const auto& f : report.verdict.findings) {
@@ -77,55 +108,91 @@ std::string readiness_json(const readiness_report& report) {
     if (m.continues_prefill) model["continues_prefill"] = *m.continues_prefill;
     out["models"].push_back(std::move(model));
   }
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+  return out;
 }
 
-std::optional<readiness_report> read_readiness_json(std::string_view text) {
-  auto const said = nlohmann::json::parse(text, nullptr, false);
-  if (!said.is_object()) return std::nullopt;
-  auto const text_in = [](const nlohmann::json& object, const char* key) {
-    auto const it = object.find(key);
-    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-  };
-  auto const state_of = [](const std::string& word) -> std::optional<ready_state> {
-    for (auto const s : {ready_state::ready, ready_state::unknown, ready_state::degraded, ready_state::down})
-      if (token(s) == word) return s;
-    return std::nullopt;
-  };
-  auto const state = state_of(text_in(said, "state"));
+nlohmann::ordered_json readiness_document(const tier_report& report) {
+  json out{{"state", token(report.state)}, {"checking", false}, {"reasons", json::array()}};
+  auto& upstreams = out["upstreams"] = json::array();
+  for (const auto& r : report.upstreams) {
+    if (r.checking) out["checking"] = true;
+    for (const auto& f : r.verdict.findings)
+      if (!in_order(f))
+        out["reasons"].push_back(report.upstreams.size() == 1 ? sentence(f) : r.upstream + ": " + sentence(f));
+    upstreams.push_back(readiness_document(r));
+  }
+  return out;
+}
+
+namespace {
+
+std::string text_in(const nlohmann::json& object, const char* key) {
+  auto const it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+double number_in(const nlohmann::json& object, const char* key) {
+  auto const it = object.find(key);
+  return it != object.end() && it->is_number() ? it->get<double>() : 0.0;
+}
+
+/// The objects of a list; none where there is no such list.
+std::vector<nlohmann::json> objects_in(const nlohmann::json& object, const char* key) {
+  std::vector<nlohmann::json> list;
+  auto const it = object.find(key);
+  if (it == object.end() || !it->is_array()) return list;
+  for (const auto& entry : *it)
+    if (entry.is_object()) list.push_back(entry);
+  return list;
+}
+
+std::optional<ready_state> state_in(const nlohmann::json& object) {
+  auto const word = text_in(object, "state");
+  for (auto const s : {ready_state::ready, ready_state::unknown, ready_state::degraded, ready_state::down})
+    if (token(s) == word) return s;
+  return std::nullopt;
+}
+
+std::optional<readiness_report> read_upstream(const nlohmann::json& said) {
+  auto const state = state_in(said);
   if (!state) return std::nullopt;
   readiness_report report;
   report.verdict.state = *state;
   report.upstream = text_in(said, "upstream");
   report.tested_at = text_in(said, "tested_at");
-  auto const list = [&](const char* key) {
-    auto const it = said.find(key);
-    return it != said.end() && it->is_array() ? *it : nlohmann::json::array();
-  };
-  for (const auto& c : list("checks")) {
-    if (!c.is_object()) continue;
+  report.checking = said.value("checking", json()) == true;
+  for (const auto& c : objects_in(said, "checks"))
     for (auto const check : policy::all_ready_checks)
       if (token(check) == text_in(c, "check"))
-        report.verdict.findings.push_back({check, state_of(text_in(c, "state")).value_or(ready_state::unknown),
-                                           text_in(c, "subject"), text_in(c, "text"), text_in(c, "fix")});
-  }
-  auto const number = [](const nlohmann::json& object, const char* key) {
-    auto const it = object.find(key);
-    return it != object.end() && it->is_number() ? it->get<double>() : 0.0;
-  };
-  for (const auto& m : list("models")) {
-    if (!m.is_object()) continue;
+        report.verdict.findings.push_back({check, state_in(c).value_or(ready_state::unknown), text_in(c, "subject"),
+                                           text_in(c, "text"), text_in(c, "fix")});
+  for (const auto& m : objects_in(said, "models")) {
     auto& model = report.models.emplace_back();
     model.model = text_in(m, "name");
     model.loaded = m.value("loaded", nlohmann::json()) == true;
-    model.tokens_per_second = number(m, "tokens_per_second");
-    model.load_seconds = number(m, "load_seconds");
+    model.tokens_per_second = number_in(m, "tokens_per_second");
+    model.load_seconds = number_in(m, "load_seconds");
     model.gpu_known = m.contains("gpu_fraction");
-    model.gpu_fraction = number(m, "gpu_fraction");
-    model.context_tokens = static_cast<std::uint64_t>(std::max(number(m, "context_tokens"), 0.0));
+    model.gpu_fraction = number_in(m, "gpu_fraction");
+    model.context_tokens = static_cast<std::uint64_t>(std::max(number_in(m, "context_tokens"), 0.0));
     if (m.contains("continues_prefill")) model.continues_prefill = m["continues_prefill"] == true;
   }
   return report;
+}
+
+}  // namespace
+
+std::optional<tier_report> read_readiness(std::string_view text) {
+  auto const said = nlohmann::json::parse(text, nullptr, false);
+  if (!said.is_object()) return std::nullopt;
+  auto const state = state_in(said);
+  if (!state) return std::nullopt;
+  tier_report tier;
+  tier.state = *state;
+  for (const auto& one : objects_in(said, "upstreams"))
+    if (auto report = read_upstream(one)) tier.upstreams.push_back(std::move(*report));
+  if (tier.upstreams.empty()) return std::nullopt;
+  return tier;
 }
 
 std::string readiness_table(const readiness_report& report) {
@@ -145,14 +212,41 @@ std::string readiness_table(const readiness_report& report) {
   return text;
 }
 
+std::string readiness_table(const tier_report& report) {
+  std::string text;
+  if (report.upstreams.size() > 1) text = "local tier: " + std::string(token(report.state)) + "\n\n";
+  for (const auto& r : report.upstreams) {
+    if (&r != &report.upstreams.front()) text += "\n";
+    text += readiness_table(r);
+  }
+  return text;
+}
+
+namespace {
+
+/// What mends the worst of it.
+std::string first_fix(const readiness_report& report) {
+  for (auto const wanted : {ready_state::down, ready_state::degraded})
+    for (const auto& f : report.verdict.findings)
+      if (f.state == wanted && !f.fix.empty()) return f.fix;
+  return {};
+}
+
+}  // namespace
+
+journal_entry readiness_entry(const readiness_report& report) {
+  journal_entry entry{.event = "readiness", .who = "tideover", .why = readiness_reasons(report)};
+  entry.more["upstream"] = report.upstream;
+  entry.more["state"] = token(report.verdict.state);
+  if (auto const fix = first_fix(report); !fix.empty()) entry.more["fix"] = fix;
+  return entry;
+}
+
 std::string readiness_line(const readiness_report& report, std::string_view title, std::int64_t unix_microseconds,
                            line_format format) {
   auto const state = report.verdict.state;
   auto const reasons = readiness_reasons(report);
-  std::string fix;
-  for (auto const wanted : {ready_state::down, ready_state::degraded})
-    for (const auto& f : report.verdict.findings)
-      if (fix.empty() && f.state == wanted) fix = f.fix;
+  auto const fix = first_fix(report);
   std::string_view level = state == ready_state::down ? "error" : state == ready_state::degraded ? "warn" : "info";
   std::string_view words;
   switch (state) {

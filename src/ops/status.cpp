@@ -17,7 +17,11 @@ std::int64_t microseconds(auto since_epoch) {
   return std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count();
 }
 
-bool local_answers(const status_facts& f) { return f.catalog->known && f.catalog_problem.empty(); }
+bool answers(const status_facts::local_upstream& l) { return l.catalog->known && l.problem.empty(); }
+
+std::string problem_of(const status_facts::local_upstream& l) {
+  return answers(l) || !l.problem.empty() ? l.problem : "has not answered yet";
+}
 
 json obstacle_of(const policy::endpoint_health::obstacle& o, wall_clock& calendar) {
   json made{{"state", o.state == breaker_state::closed ? "resting" : token(o.state)}, {"reason", token(o.why)}};
@@ -30,10 +34,15 @@ json upstream_of(const config::upstream& u, std::uint16_t index, const status_fa
   json made{{"name", u.name}, {"title", u.title}, {"tier", token(u.tier)}, {"dialect", token(u.dialect)}};
   made["url"] = u.urls.empty() ? "" : u.urls.front().to_string();
   if (u.tier == tier::local) {
-    made["up"] = local_answers(f);
-    well = local_answers(f) && f.local_ready != policy::ready_state::down &&
-           f.local_ready != policy::ready_state::degraded;
-    if (!local_answers(f)) made["problem"] = f.catalog_problem.empty() ? "has not answered yet" : f.catalog_problem;
+    well = false;
+    for (const auto& l : f.local)
+      if (l.upstream == index) {
+        made["up"] = well = answers(l);
+        if (!answers(l)) made["problem"] = problem_of(l);
+      }
+    for (const auto& r : f.readiness.upstreams)
+      if (r.upstream == u.name)
+        well = well && r.verdict.state != policy::ready_state::down && r.verdict.state != policy::ready_state::degraded;
     return made;
   }
   made["credential"] = u.credential ? "configured" : "the caller's own";
@@ -61,11 +70,17 @@ json upstream_of(const config::upstream& u, std::uint16_t index, const status_fa
 
 json local_of(const status_facts& f) {
   json models = json::array();
-  for (const auto& m : f.catalog->models) models.push_back({{"name", m.name}, {"loaded", m.loaded}});
-  return {{"known", f.catalog->known},
-          {"readiness", token(f.local_ready)},
-          {"models", std::move(models)},
-          {"problem", f.catalog_problem}};
+  bool known = false;
+  std::string problem;
+  for (const auto& l : f.local) {
+    const auto& name = f.configuration->upstreams[l.upstream].name;
+    for (const auto& m : l.catalog->models)
+      models.push_back({{"name", m.name}, {"upstream", name}, {"loaded", m.loaded}});
+    known = known || l.catalog->known;
+    if (problem.empty() && !l.problem.empty()) problem = f.local.size() == 1 ? l.problem : name + ": " + l.problem;
+  }
+  return {
+      {"known", known}, {"readiness", token(f.readiness.state)}, {"models", std::move(models)}, {"problem", problem}};
 }
 
 }  // namespace
@@ -112,6 +127,7 @@ nlohmann::ordered_json status_document(const status_facts& f, wall_clock& calend
   made["workflows"] = std::move(workflows);
   made["contingency"] = describe(*f.contingency, f.contingency_not_kept);
   made["local"] = local_of(f);
+  made["readiness"] = readiness_document(f.readiness);
   made["journal"] = {{"writable", f.journal_writable}, {"problem", f.journal_problem}};
   made["counters"] = {{"uptime_seconds", std::max<std::int64_t>(f.now - f.started, 0)},
                       {"connections", f.connections},

@@ -1,3 +1,4 @@
+#include "tideover/policy/local_order.hpp"
 #include "tideover/policy/explain.hpp"
 
 #include <algorithm>
@@ -195,6 +196,8 @@ explanation explain(const described_request& request, const explain_facts& facts
       }
     }
     plan = plan_for(r, asked.body, facts.configuration, start);
+    order_locals(plan.candidates, r, asked.body.model, facts.configuration,
+                 [&](std::uint16_t upstream) { return facts.catalog ? facts.catalog(upstream) : nullptr; });
   }
   note_replay(plan, asked.body, made);
   walk(plan, asked, facts, made);

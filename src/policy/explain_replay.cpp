@@ -10,9 +10,23 @@ namespace {
 using adapt::chat::refusal;
 using adapt::chat::rendered;
 
-const local_catalog& catalog_of(const explain_facts& facts) {
+const local_catalog& catalog_of(const explain_facts& facts, std::uint16_t upstream) {
   static const local_catalog nothing_known;
-  return facts.catalog != nullptr ? *facts.catalog : nothing_known;
+  const auto* const known = facts.catalog ? facts.catalog(upstream) : nullptr;
+  return known != nullptr ? *known : nothing_known;
+}
+
+/// Every local upstream's models are listed together.
+bool is_listed(const explain_facts& facts, std::string_view id, bool& anything_known) {
+  bool found = false;
+  for (std::uint16_t i = 0; i < facts.configuration.upstreams.size(); ++i) {
+    if (facts.configuration.upstreams[i].tier != tier::local) continue;
+    const auto& catalog = catalog_of(facts, i);
+    anything_known = anything_known || catalog.known;
+    found = found || std::any_of(catalog.models.begin(), catalog.models.end(),
+                                 [&](const local_model& m) { return !m.remote && m.name == id; });
+  }
+  return found;
 }
 
 /// Of a server's URLs the one that would be asked while all are equally busy.
@@ -47,7 +61,7 @@ struct replay_maker {
 void replay_maker::enter() {
   place_wish wish;
   wish.urgency = asked.r.workflow->priority;
-  if (!made.model.empty()) wish.urls = fits_by_url(catalog_of(facts), made.model, u.urls.size());
+  if (!made.model.empty()) wish.urls = fits_by_url(catalog_of(facts, index), made.model, u.urls.size());
   bool const nowhere = !wish.urls.empty() && std::all_of(wish.urls.begin(), wish.urls.end(),
                                                          [](url_fit fit) { return fit == url_fit::absent; });
   if (nowhere) made.refused = model_not_installed(made.model, u);
@@ -76,7 +90,7 @@ void replay_maker::make_vectors() {
 
 void replay_maker::generate() {
   const auto& w = *asked.r.workflow;
-  const auto& catalog = catalog_of(facts);
+  const auto& catalog = catalog_of(facts, index);
   auto const tables = tables_for(w, facts.configuration, u);
   auto read = adapt::chat::parse_request(asked.r.what, asked.bytes);
   if (const auto* why = std::get_if<refusal>(&read)) {
@@ -102,7 +116,7 @@ void replay_maker::generate() {
   const auto* const known = catalog.find_at(made.model, url);
   made.known = known != nullptr;
   made.loaded = known != nullptr && known->loaded;
-  auto const found_out = facts.continues_prefill ? facts.continues_prefill(made.model) : std::nullopt;
+  auto const found_out = facts.continues_prefill ? facts.continues_prefill(index, made.model) : std::nullopt;
   made.continues_prefill = continues_prefill(tables, need.requested, made.model, found_out);
 
   auto const words = words_for(need, w, facts.configuration, u, made.model, known);
@@ -131,8 +145,10 @@ explained_replay explain_replay(const asked_request& asked, const explain_facts&
     maker.made.as_it_came = asked.r.what == endpoint::ollama_native;
     maker.made.path = asked.r.path;
     if (maker.made.as_it_came && makes_work(asked.r.path)) maker.enter();
-    const auto& catalog = catalog_of(facts);
-    if (asked.r.what == endpoint::models && catalog.known) maker.made.refused = unknown_in_list(asked.r.path, catalog);
+    bool known = false;
+    auto const id = listed_model_of(asked.r.path);
+    if (asked.r.what == endpoint::models && !id.empty() && !is_listed(facts, id, known) && known)
+      maker.made.refused = unknown_in_list();
   }
   return std::move(maker.made);
 }

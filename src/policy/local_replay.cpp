@@ -108,12 +108,8 @@ std::string_view listed_model_of(std::string_view path) {
   return path.size() > list_path.size() ? path.substr(list_path.size()) : std::string_view();
 }
 
-std::optional<adapt::own_error> unknown_in_list(std::string_view path, const local_catalog& catalog) {
-  auto const id = listed_model_of(path);
-  bool const found = std::any_of(catalog.models.begin(), catalog.models.end(),
-                                 [&](const local_model& m) { return !m.remote && m.name == id; });
-  if (id.empty() || found) return std::nullopt;
-  return adapt::own_error{404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+adapt::own_error unknown_in_list() {
+  return {404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
 }
 
 bool makes_work(std::string_view native_path) {

@@ -64,6 +64,11 @@ std::string short_number(double value) {
   return text;
 }
 std::string seconds_text(duration span) { return short_number(std::chrono::duration<double>(span).count()) + " s"; }
+/// What is shown everywhere as it changes shall not change all the time.
+duration in_steps(duration span) {
+  constexpr auto step = std::chrono::seconds(10);
+  return span - span % step;
+}
 std::string percent(double share) { return short_number(share * 100) + " %"; }
 
 class judge {
@@ -102,7 +107,7 @@ class judge {
         case api_answer::answers: find(ready_check::api, ready_state::ready, s.url, "answers"); break;
         case api_answer::loading:
           find(ready_check::api, ready_state::ready, s.url,
-               "answers, and has been loading a model for " + seconds_text(s.loading_for));
+               "answers, and has been loading a model for " + seconds_text(in_steps(s.loading_for)));
           break;
         case api_answer::silent:
           find(ready_check::api, away, s.url, "takes connections but says nothing: it hangs",
@@ -122,6 +127,12 @@ class judge {
       }
     if (!any_known) return ready_state::unknown;
     return any_answers ? ready_state::ready : ready_state::down;
+  }
+
+  const readiness_facts::holder* holder_of(const std::string& model) const {
+    for (const auto& h : facts_.elsewhere)
+      if (same_model(h.model, model)) return &h;
+    return nullptr;
   }
 
   static bool can_serve(const local_model& m) { return m.completion && !m.remote && !names_remote(m.name); }
@@ -149,6 +160,8 @@ class judge {
       if (names_remote(name) || (m != nullptr && m->remote))
         find(ready_check::models, lacking, name, std::string("is run by ollama.com, so it is not local") + stand_in,
              "name a model that runs here, such as llama3.1:8b, and set OLLAMA_NO_CLOUD=1 for Ollama");
+      else if (const auto* other = holder_of(name); m == nullptr && other != nullptr)
+        find(ready_check::models, ready_state::ready, name, "is at " + other->upstream + " instead");
       else if (m == nullptr)
         find(ready_check::models, lacking, name, advice("is not installed", "is not offered") + stand_in,
              advice("ollama pull " + name, "start the server with it, or name one of its own in `models`"));
@@ -284,6 +297,13 @@ readiness_verdict judge_readiness(const readiness_facts& facts) {
   auto whole = facts;
   if (whole.catalog == nullptr) whole.catalog = &nothing;
   return judge(whole).judged();
+}
+
+ready_state tier_state(std::span<const ready_state> upstreams) {
+  auto const any = [&](ready_state s) { return std::find(upstreams.begin(), upstreams.end(), s) != upstreams.end(); };
+  bool const serves = any(ready_state::ready) || any(ready_state::degraded);
+  if (!serves) return any(ready_state::unknown) ? ready_state::unknown : ready_state::down;
+  return any(ready_state::degraded) || any(ready_state::down) ? ready_state::degraded : ready_state::ready;
 }
 
 }  // namespace tideover::policy

@@ -308,9 +308,13 @@ void add_cloud(candidate_list& list, const route& r, const config::snapshot& con
   }
 }
 
-void add_local(candidate_list& list, const config::snapshot& configuration) {
-  for (std::size_t i = 0; i < configuration.upstreams.size(); ++i)
-    if (configuration.upstreams[i].tier == tier::local) add(list, i);
+/// Ollama's own routes are Ollama's alone.
+void add_local(candidate_list& list, const route& r, const config::snapshot& configuration) {
+  for (std::size_t i = 0; i < configuration.upstreams.size(); ++i) {
+    const auto& upstream = configuration.upstreams[i];
+    if (upstream.tier != tier::local) continue;
+    if (r.what != endpoint::ollama_native || upstream.dialect == dialect::ollama) add(list, i);
+  }
 }
 
 }  // namespace
@@ -331,17 +335,17 @@ candidate_list candidates_for(const route& r, const config::snapshot& configurat
   switch (r.policy) {
     case policy_kind::cloud_first:
       if (cloud) add_cloud(list, r, configuration);
-      if (local) add_local(list, configuration);
+      if (local) add_local(list, r, configuration);
       break;
     case policy_kind::local_first:
-      if (local) add_local(list, configuration);
+      if (local) add_local(list, r, configuration);
       if (cloud) add_cloud(list, r, configuration);
       break;
     case policy_kind::cloud_only:
       if (cloud) add_cloud(list, r, configuration);
       break;
     case policy_kind::local_only:  // a promise: no line here may ever name the cloud
-      if (local) add_local(list, configuration);
+      if (local) add_local(list, r, configuration);
       break;
   }
   return list;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "tideover/policy/local_order.hpp"
 #include "tideover/policy/plan.hpp"
 
 namespace tideover::proxy {
@@ -36,7 +37,7 @@ void exchange::finish(outcome how) {
   if (serving_) {
     record_.upstream_time += serving_->call.waited();
     if (const auto* into = serving_->into.get()) {
-      if (into->took()) note_local_timing(*into->took());
+      if (into->took()) note_local_timing(serving_->upstream, *into->took());
       if (into->used()) note_prompt_tokens(into->used()->prompt);
     }
     if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();
@@ -76,12 +77,18 @@ policy::failover::step exchange::next_step() {
 }
 
 policy::exchange_plan exchange::plan() const {
-  return policy::plan_for(
+  auto made = policy::plan_for(
       route_, facts_, configuration(),
       {.started = started_, .in_contingency = kept_from_clouds_, .repeats = record_.sdk_retry != 0});
+  policy::order_locals(made.candidates, route_, facts_.model, configuration(), [this](std::uint16_t upstream) {
+    const auto* const known = shared().local[upstream];
+    return known ? known->current() : nullptr;
+  });
+  return made;
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {
+  keep_local_error();
   return std::make_unique<leg>(home_, *generation_, down_, upstream, limits, std::move(asked_), pass_);
 }
 

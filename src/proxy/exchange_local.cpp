@@ -4,6 +4,7 @@
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
+#include "tideover/policy/local_order.hpp"
 #include "tideover/policy/local_replay.hpp"
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -13,9 +14,9 @@ namespace tideover::proxy {
 using net::on;
 
 /// Asks the local server what it has, for when nothing is known yet. The answer comes through the worker's mailbox.
-net::task<void> exchange::wait_for_catalog(time_point by) {
+net::task<void> exchange::wait_for_catalog(std::uint16_t upstream, time_point by) {
   auto const done = std::make_shared<net::event_source>();
-  shared().local->refresh([inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
+  local(upstream).refresh([inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
     inbox->post([loop, done] { done->raise(*loop, net::signalled); });
   });
   (void)co_await home_.reactions().wait(by, on(*done, net::signalled), on(down_.source(), net::hangup));
@@ -30,25 +31,25 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 net::task<attempt_end> exchange::prepare_local(leg& l) {
   bool const native = route_.what == endpoint::ollama_native;
   if (native && !policy::makes_work(route_.path)) co_return attempt_end::done;
-  auto catalog = shared().local->current();
+  auto catalog = local(l.upstream).current();
   if (!catalog->known || catalog->models.empty()) {
-    co_await wait_for_catalog(l.limits.connect);
+    co_await wait_for_catalog(l.upstream, l.limits.connect);
     if (home_.reactions().stopping()) co_return attempt_end::stopped;
     if (down_.peer_closed()) co_return attempt_end::client_gone;
-    catalog = shared().local->current();
+    catalog = local(l.upstream).current();
   }
   if (!native) {
     auto const chosen = choose_local_model(l, *catalog);
     if (chosen != attempt_end::done) co_return chosen;
     // The cloud is in trouble: whoever comes next shall find the model warm, whether or not this caller stays.
     auto const why = machine_->cloud_failure();
-    if (why && *why != reason::policy) shared().local->expect(local_model_);
+    if (why && *why != reason::policy) local(l.upstream).expect(local_model_);
   }
   auto step = co_await enter_local(l, *catalog);
   if (step != attempt_end::done || native) co_return step;
   step = co_await load_local_model(l);
   if (step != attempt_end::done) co_return step;
-  co_return write_local_request(l, *shared().local->current());
+  co_return write_local_request(l, *local(l.upstream).current());
 }
 
 policy::model_tables exchange::model_tables(std::uint16_t upstream) const {
@@ -134,7 +135,7 @@ bool exchange::another_url(leg& l) {
   l.place.reset();
   policy::place_wish wish;
   auto& gate = *shared().gates[l.upstream];
-  if (!local_model_.empty()) wish.urls = policy::fits_by_url(*shared().local->current(), local_model_, gate.urls());
+  if (!local_model_.empty()) wish.urls = policy::fits_by_url(*local(l.upstream).current(), local_model_, gate.urls());
   if (!gate.lives_elsewhere(wish, dead)) return false;
   record_.upstream_time += l.call.waited();
   l.call.start_over();
@@ -146,17 +147,17 @@ bool exchange::another_url(leg& l) {
 net::task<attempt_end> exchange::load_local_model(leg& l) {
   if (upstream_settings(l.upstream).dialect != dialect::ollama || !is_generation(route_.what))
     co_return attempt_end::done;
-  auto& local = *shared().local;
+  auto& known = local(l.upstream);
   auto const url = l.place ? l.place->url() : std::uint16_t{0};
-  auto const catalog = local.current();
+  auto const catalog = known.current();
   const auto* const model = catalog->find_at(local_model_, url);
   if (!model || model->loaded) co_return attempt_end::done;
-  if (auto const left = local.load_ends_in(local_model_); left && after(clock::now(), *left) > l.limits.total) {
+  if (auto const left = known.load_ends_in(local_model_); left && after(clock::now(), *left) > l.limits.total) {
     local_wait_ = *left;
     co_return local_refusal(l, {503, "local_loading", "The local model " + local_model_ + " is still loading.", {}});
   }
   auto const done = std::make_shared<net::event_source>();
-  local.load(local_model_, url, [inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
+  known.load(local_model_, url, [inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
     inbox->post([loop, done] { done->raise(*loop, net::signalled); });
   });
   auto const began = clock::now();
@@ -169,7 +170,7 @@ net::task<attempt_end> exchange::load_local_model(leg& l) {
     failed(l, reason::timeout, phase::not_started, "the model " + local_model_ + " is still loading");
     name_timer(l, l.limits.first_content_timer);
     local_error_ = adapt::own_error{503, "local_loading", "The local model " + local_model_ + " is still loading.", {}};
-    local_wait_ = local.load_ends_in(local_model_);
+    local_wait_ = known.load_ends_in(local_model_);
     co_return attempt_end::failed;
   }
   l.limits = machine_->limits_for(l.upstream, clock::now());
@@ -197,6 +198,8 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
                                  catalog.find_at(local_model_, l.place ? l.place->url() : 0));
   if (!words.window.fits) return local_refusal(l, too_long_for(words.window.largest));
   auto& options = words.options;
+  if (words.window.reloads)
+    l.grows = local(l.upstream).grows(local_model_, l.place ? l.place->url() : std::uint16_t{0}, words.window.num_ctx);
   options.insist_on_call = insist_on_call_;
   if (splice_used_) {
     if (!continues_prefill(l.upstream))
@@ -209,7 +212,7 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
   if (const auto* why = std::get_if<adapt::chat::refusal>(&made)) return refused(*why);
   replay_ = std::move(std::get<adapt::chat::rendered>(made));
   for (const auto& note : replay_.notes) record_.note_adaptation(note);
-  if (splice_used_) splice_->asked(replay_.prefill, echoes_prefill());
+  if (splice_used_) splice_->asked(replay_.prefill, echoes_prefill(l.upstream));
   l.translated = true;
   return attempt_end::done;
 }
@@ -217,44 +220,50 @@ attempt_end exchange::write_local_request(leg& l, const policy::local_catalog& c
 /// Does the model that was chosen go on with a begun answer? The file may say so; else the readiness test knows.
 bool exchange::continues_prefill(std::uint16_t upstream) const {
   return policy::continues_prefill(model_tables(upstream), facts_.model, local_model_,
-                                   shared().local->continues_prefill(local_model_));
+                                   local(upstream).continues_prefill(local_model_));
 }
 
 /// Does its server say what was begun once more, before it goes on? Nothing: not known.
-std::optional<bool> exchange::echoes_prefill() const {
-  return policy::says_it_again(shared().local->prefill_habit(local_model_));
+std::optional<bool> exchange::echoes_prefill(std::uint16_t upstream) const {
+  return policy::says_it_again(local(upstream).prefill_habit(local_model_));
 }
 
+/// What all local upstreams have, each name once: whoever asks for one of them is served by one that has it.
 net::task<void> exchange::list_local_models() {
-  auto catalog = shared().local->current();
-  if (!catalog->known) {
-    co_await wait_for_catalog(machine_->limits().connect);
+  auto const upstream = machine_->upstream();
+  if (!local(upstream).current()->known) {
+    co_await wait_for_catalog(upstream, machine_->limits().connect);
     if (down_.peer_closed()) {
       settled(attempt_end::client_gone);
       co_return;
     }
-    catalog = shared().local->current();
   }
-  auto const upstream = machine_->upstream();
-  if (!catalog->known) {
+  bool known = false;
+  std::vector<adapt::listed_model> models;
+  for (const auto* one : shared().local) {
+    if (one == nullptr) continue;
+    auto const catalog = one->current();
+    known = known || catalog->known;
+    for (const auto& m : catalog->models)
+      if (!m.remote && std::none_of(models.begin(), models.end(), [&](const auto& l) { return l.id == m.name; }))
+        models.push_back({m.name, 0});
+  }
+  if (!known) {
     failure silent;
     silent.why = reason::connect;
     if (record_.detail.empty()) record_.detail = upstream_settings(upstream).name + ": the local server did not answer";
     machine_->failed(silent, clock::now());
     co_return;
   }
-  std::vector<adapt::listed_model> models;
-  for (const auto& m : catalog->models)
-    if (!m.remote) models.push_back({m.name, 0});
 
-  if (auto unknown = policy::unknown_in_list(route_.path, *catalog)) {
-    machine_->committed();
-    record_.why = machine_->cloud_failure();
-    co_await reply_error(std::move(*unknown));
-    co_return;
-  }
   auto const id = policy::listed_model_of(route_.path);
   auto const one = std::find_if(models.begin(), models.end(), [&](const auto& m) { return m.id == id; });
+  if (!id.empty() && one == models.end()) {
+    machine_->committed();
+    record_.why = machine_->cloud_failure();
+    co_await reply_error(policy::unknown_in_list());
+    co_return;
+  }
   auto body = one != models.end() ? adapt::write_model(*one, route_.caller_speaks_anthropic)
                                   : adapt::write_model_list(models, route_.caller_speaks_anthropic);
   const auto& settings = upstream_settings(upstream);

@@ -60,12 +60,17 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
   options.include_usage = asked_for_->include_usage;
   options.show_reasoning = asks(asked_for_->think);
   options.must_call = replay_.must_call;
+  options.allowed_calls = replay_.allowed_calls;
+  std::vector<std::string> text_tools;
+  for (const auto& tool : asked_for_->tools)
+    if (tool.takes_text) text_tools.push_back(tool.name);
+  options.text_tools = text_tools;
   options.prompt_tokens = local_need_.window.prompt_tokens;
   options.signature = signature;
   options.encrypted_content = signature;
   options.request_id = record_.request_id;
   // The caller has its own beginning already, as it has with the cloud.
-  if (echoes_prefill().value_or(true)) options.prefill = replay_.prefill;
+  if (echoes_prefill(l.upstream).value_or(true)) options.prefill = replay_.prefill;
   std::string const echo = route_.what == endpoint::responses ? answer::response_echo(body_) : std::string();
   options.echo = echo;
 
@@ -82,20 +87,21 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
 
   auto const whole = answer::gather(answer::read_whole(from, l.call.body()));
   l.call.settle();
-  if (whole.took) note_local_timing(*whole.took);
+  if (whole.took) note_local_timing(l.upstream, *whole.took);
   if (whole.used) note_prompt_tokens(whole.used->prompt);
   if (whole.failed) {
     auto const why = whole.failed->type == "malformed" ? reason::malformed : reason::error_in_200;
     co_return failed(l, why, phase::read_body, whole.failed->type);
   }
-  if (replay_.must_call && whole.calls.empty()) co_return tool_call_missing(l);
+  if (replay_.must_call && !answer::called_as_told(whole.calls, replay_.allowed_calls)) co_return tool_call_missing(l);
   l.whole_text = answer::write_whole(route_.what, whole, options);
   auto const verdict = adapt::judge_answer(route_.what, dialect::openai, "application/json", l.whole_text);
   if (verdict.failure) co_return failed(l, *verdict.failure, phase::read_body, verdict.detail);
   co_return attempt_end::done;
 }
 
-/// Tool choice is emulated (contract §7): a model that did not call is told once more, in plainer words.
+/// Tool choice is emulated (contract §7): a model that did not call, or called another tool than it had to, is told
+/// once more, in plainer words.
 attempt_end exchange::tool_call_missing(leg& l) {
   failed(l, reason::empty, phase::read_body, "the local model did not call the tool that it had to");
   local_error_ = adapt::own_error{503, "tool_choice_unmet",
@@ -134,12 +140,12 @@ attempt_end exchange::judge_local_error(leg& l) {
 }
 
 /// How fast the server was, for its readiness.
-void exchange::note_local_timing(const adapt::chat::answer::timings& took) {
+void exchange::note_local_timing(std::uint16_t upstream, const adapt::chat::answer::timings& took) {
   policy::inference_timing timing;
   timing.tokens = took.eval_count;
   timing.generating = std::chrono::nanoseconds(took.eval_duration);
   timing.loading = std::chrono::nanoseconds(took.load_duration);
-  shared().local->note_timing(local_model_, timing);
+  local(upstream).note_timing(local_model_, timing);
 }
 
 /// No silent truncation (contract §7): a server that read far less than it was sent is told of, although it was asked

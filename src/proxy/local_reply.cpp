@@ -121,13 +121,32 @@ net::task<void> exchange::reply_json(int status, std::string body, adapt::answer
 }
 
 /// Why nobody could serve, in words that say what to do (contract §4).
+namespace {
+
+/// Of several local upstreams' errors the one that tells a caller most: what is wrong with the request comes before
+/// what heals by waiting, this before what somebody has to install, and this before a server that is just away.
+int tells(const std::optional<adapt::own_error>& e) {
+  if (!e) return 0;
+  if (e->code == "local_unavailable") return 1;
+  if (e->code == "local_model_missing") return 2;
+  return e->code == "local_loading" || e->code == "local_queue_full" ? 3 : 4;
+}
+
+}  // namespace
+
+void exchange::keep_local_error() {
+  if (tells(local_error_) > tells(earlier_local_error_)) earlier_local_error_ = std::move(local_error_);
+  local_error_.reset();
+}
+
 adapt::own_error exchange::final_error() const {
   bool const left_alone = refused_for_ && machine_->attempts() == 0;
+  const auto& why_not_local = tells(earlier_local_error_) > tells(local_error_) ? earlier_local_error_ : local_error_;
   return policy::final_error({.machine = *machine_,
                               .asked = route_,
                               .body = facts_,
                               .configuration = configuration(),
-                              .local_error = local_error_ ? &*local_error_ : nullptr,
+                              .local_error = why_not_local ? &*why_not_local : nullptr,
                               .left_alone_for = left_alone ? std::optional(retry_after_seconds()) : std::nullopt});
 }
 

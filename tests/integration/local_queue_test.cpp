@@ -100,6 +100,36 @@ TEST(LocalQueue, WhoFindsItFullIsToldWhenToComeAgain) {
   EXPECT_EQ(waits.get().status, 200);
 }
 
+TEST(LocalQueue, OfFiftyAtASmallDoorEachIsServedOrToldWhenToComeAgain) {
+  living_options how;
+  gate opened;
+  how.generate_until = opened;
+  outage w(how);
+  w.options.local_more = ", concurrency: 2, queue: {limit: 10}";
+  w.openai.stop();  // a cloud that answers 503 would have the last word
+  w.start(w.options);
+  std::vector<std::future<http_answer>> answers;
+  for (int i = 0; i < 50; ++i) answers.push_back(w.ask("all at once"));
+  // Whoever was refused has been told so before anybody is served.
+  ASSERT_TRUE(eventually([&] { return w.daemon().log_lines_of("request").size() == 38; }));
+  opened.open();
+  int served = 0, refused = 0;
+  for (auto& a : answers) {
+    auto const answer = a.get();
+    if (answer.status == 200) {
+      ++served;
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(answer.status, 503) << answer.body;
+    EXPECT_EQ(answer.field("x-tideover-error"), "local_queue_full");
+    EXPECT_GE(std::atoi(answer.field("retry-after").c_str()), 1) << answer.body;
+  }
+  EXPECT_EQ(served, 12);
+  EXPECT_EQ(refused, 38);
+  EXPECT_EQ(w.living.most_at_once(), 2);
+}
+
 TEST(LocalQueue, AColdStartGoesOnWhenItsCallerGivesUpAndServesHimWarmLater) {
   living_options how;
   how.installed[0].loaded = false;

@@ -27,7 +27,7 @@ std::string world::yaml(const world_options& options) const {
          "\", timeouts: " + options.cloud_timeouts + ", breaker: " + options.breaker + options.anthropic_more + "}\n" +
          "  ollama: {tier: local, dialect: " + options.local_dialect + ", url: \"" +
          or_else(options.ollama_url, ollama.url()) + "\", timeouts: " + options.local_timeouts + options.local_more +
-         "}\n" + options.models + "\n" + options.workflows + "\n" + options.more + "\n";
+         "}\n" + options.more_upstreams + options.models + "\n" + options.workflows + "\n" + options.more + "\n";
 }
 
 daemon_process& world::start(const world_options& options) {

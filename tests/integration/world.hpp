@@ -30,6 +30,7 @@ struct world_options {
   std::string local_dialect = "ollama";  // what the local server speaks, whose URL and scripts are still `ollama`'s
   std::string openai_more;               // further keys of that upstream, such as `, credential: {env: KEY}`
   std::string anthropic_more;
+  std::string more_upstreams;  // whole further entries, each `  NAME: {…}` on a line of its own
   std::string models = "models: [{cloud: \"*\", local: \"llama3.1:8b\"}]";
   std::string workflows = "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}}";
   std::string listen = "listen: [{address: \"127.0.0.1:0\"}]";

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { expectLocal } from "./support/expect.js";
+import { patch } from "./support/ollama_answers.js";
 import { answerOf, claudeModel, cloudModel, countTokens, localModel, pieces, question, system, thinkingModel } from "./support/words.js";
 import { worldTest } from "./support/world.js";
 
@@ -55,6 +56,30 @@ worldTest("openai responses: a function is called and its output is read, round 
   input.push(...first.output, { type: "function_call_output", call_id: call.call_id, output: result });
   const second = await world.openai.responses.create({ model: cloudModel, input, tools, store: false });
   assert.equal(second.output_text, afterTool);
+});
+
+const applyPatch = { type: "custom", name: "apply_patch", description: "Edits files", format: { type: "grammar", syntax: "lark", definition: 'start: "*** Begin Patch" rest' } };
+
+worldTest("openai responses: a custom tool is given its text and its output is read, round trip", away, async (world) => {
+  const input = [{ role: "user", content: [{ type: "input_text", text: question }] }];
+  const first = await world.openai.responses.create({ model: cloudModel, input, tools: [applyPatch], store: false });
+  const call = first.output.find((item) => item.type === "custom_tool_call");
+  assert.deepEqual([call.name, call.input, call.status], ["apply_patch", patch, "completed"]);
+  input.push(...first.output, { type: "custom_tool_call_output", call_id: call.call_id, output: result });
+  const second = await world.openai.responses.create({ model: cloudModel, input, tools: [applyPatch], store: false });
+  assert.equal(second.output_text, `apply_patch(${JSON.stringify({ input: patch })}) gave ${result}`);
+});
+
+worldTest("openai responses: a custom tool in a stream", away, async (world) => {
+  let text = "", done, item;
+  for await (const event of await world.openai.responses.create({ model: cloudModel, input: question, tools: [applyPatch], stream: true })) {
+    if (event.type === "response.custom_tool_call_input.delta") text += event.delta;
+    if (event.type === "response.custom_tool_call_input.done") done = event;
+    if (event.type === "response.output_item.done") ({ item } = event);
+  }
+  assert.equal(text, patch);
+  assert.deepEqual([done.input, done.item_id], [patch, item.id]);
+  assert.deepEqual([item.type, item.input], ["custom_tool_call", patch]);
 });
 
 worldTest("anthropic: a tool is used and its result is read, round trip", away, async (world) => {

@@ -71,7 +71,7 @@ void play(std::uint64_t seed) {
     if (d.once_in(3)) asked.fields.emplace_back("X-Tideover-Workflow", d.pick(names));
     asked.body = d.pick(bodies);
     explain_facts facts{
-        .configuration = configuration, .in_force = in_force, .now = time_point(1h), .catalog = &installed};
+        .configuration = configuration, .in_force = in_force, .now = time_point(1h), .catalog = [&](std::uint16_t) { return &installed; }};
     facts.health = [&](std::uint16_t upstream, const request_head&, std::string_view) {
       return refused.contains(upstream) ? std::optional(explain_facts::refusal{reason::breaker_open, 1s})
                                         : std::nullopt;

@@ -192,17 +192,22 @@ std::vector<std::string> message_chunks(const said& what, maker by) {
 }
 
 json list_entry(const ollama::model& what) {
-  return {{"name", what.name},
-          {"model", what.name},
-          {"modified_at", "2026-05-01T09:00:00Z"},
-          {"size", what.size},
-          {"digest", what.digest},
-          {"details",
-           {{"family", "llama"},
-            {"parameter_size", "8.0B"},
-            {"quantization_level", "Q4_K_M"},
-            {"context_length", what.context_length}}},
-          {"capabilities", what.own_template ? std::vector<std::string>{"completion"} : what.capabilities}};
+  json entry{{"name", what.name},
+             {"model", what.name},
+             {"modified_at", "2026-05-01T09:00:00Z"},
+             {"size", what.size},
+             {"digest", what.digest},
+             {"details",
+              {{"family", "llama"},
+               {"parameter_size", "8.0B"},
+               {"quantization_level", "Q4_K_M"},
+               {"context_length", what.context_length}}},
+             {"capabilities", what.own_template ? std::vector<std::string>{"completion"} : what.capabilities}};
+  if (!what.remote_host.empty()) {
+    entry["remote_host"] = what.remote_host;
+    entry["remote_model"] = "gpt-oss:120b";
+  }
+  return entry;
 }
 
 json native_end(const said& what) {

@@ -50,6 +50,7 @@ struct model {
   std::uint64_t size = 4'900'000'000;
   int context_length = 131072;
   bool loaded = true;
+  std::string remote_host = {};  // a stub whose prompts go to ollama.com (OL §13)
 };
 std::string tags(const std::vector<model>& installed);
 std::string ps(const std::vector<model>& installed);

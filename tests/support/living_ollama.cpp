@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace tideover::test {
 
@@ -22,9 +23,19 @@ bool gate_before_peer(served_connection& c, const gate& opened) {
   return false;
 }
 
+/// A word is a token here.
+int tokens_of(const json& message) {
+  std::istringstream words(message.value("content", ""));
+  int n = 0;
+  for (std::string word; words >> word;) ++n;
+  return n;
+}
+
 std::string error_text(const std::string& message) { return json{{"error", message}}.dump(); }
 
 }  // namespace
+
+living_ollama::~living_ollama() { server_.stop(); }
 
 living_ollama::living_ollama(scripted_upstream& server, living_options how) : server_(server), how_(std::move(how)) {
   serve_ollama(server, how_.installed);
@@ -133,7 +144,24 @@ void living_ollama::chat(served_connection& c, const recorded_request& r) {
     std::lock_guard const lock(mutex_);
     loaded_[model].keep_alive = body["keep_alive"].dump();
   }
-  auto const messages = body.value("messages", json::array());
+  auto messages = body.value("messages", json::array());
+  int prompt = 0, dropped = 0;
+  for (const auto& m : messages) prompt += tokens_of(m);
+  if (prompt >= window && !body.value("truncate", true)) {
+    auto const refusal = json{{"error", {{"code", 400}, {"type", "exceed_context_size_error"}, {"n_ctx", window}}}};
+    return void(c.answer(400, error_text(refusal.dump())));
+  }
+  // Whole old messages go without a word; the system's and the last one stay (OL §10).
+  for (std::size_t i = 0; prompt >= window && i + 1 < messages.size();) {
+    if (messages[i].value("role", "") == "system") {
+      ++i;
+      continue;
+    }
+    prompt -= tokens_of(messages[i]);
+    messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(i));
+    ++dropped;
+  }
+  if (how.reads_at_most) prompt = std::min(prompt, *how.reads_at_most);
   bool const stream = body.value("stream", true);
   auto const send = [&](const std::string& text) {
     if (!stream) return void(c.answer(200, text));
@@ -152,6 +180,8 @@ void living_ollama::chat(served_connection& c, const recorded_request& r) {
   {
     std::lock_guard const lock(mutex_);
     most_ = std::max(most_, ++at_once_);
+    read_ = prompt;
+    dropped_ += dropped;
     for (auto it = messages.rbegin(); it != messages.rend(); ++it)
       if (it->value("role", "") == "user") {
         order_.push_back(it->value("content", ""));
@@ -170,7 +200,7 @@ void living_ollama::chat(served_connection& c, const recorded_request& r) {
   object["done_reason"] = "stop";
   object["total_duration"] = 5'000'000'000;
   object["load_duration"] = static_cast<std::int64_t>(how.load_seconds * 1e9);
-  object["prompt_eval_count"] = 9;
+  object["prompt_eval_count"] = prompt;
   object["prompt_eval_duration"] = 100'000'000;
   object["eval_count"] = tokens;
   object["eval_duration"] = static_cast<std::int64_t>(tokens / how.tokens_per_second * 1e9);
@@ -231,6 +261,14 @@ std::string living_ollama::keep_alive_of(const std::string& model) const {
 void living_ollama::unload(const std::string& model) {
   std::lock_guard const lock(mutex_);
   loaded_.erase(model);
+}
+int living_ollama::read_last() const {
+  std::lock_guard const lock(mutex_);
+  return read_;
+}
+int living_ollama::dropped() const {
+  std::lock_guard const lock(mutex_);
+  return dropped_;
 }
 std::vector<std::string> living_ollama::order() const {
   std::lock_guard const lock(mutex_);

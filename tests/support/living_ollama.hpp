@@ -29,13 +29,14 @@ struct living_options {
   std::optional<gate> generate_until;  // a generation does
   std::string failure;                 // every chat fails with status 500 and these words
   bool silent_chat = false;            // no chat is ever answered
+  std::optional<int> reads_at_most;    // tokens of a prompt, whatever was asked: a server that cuts all the same
 };
 
 class living_ollama {
  public:
   /// Takes over the native routes of a server that lives longer.
   explicit living_ollama(scripted_upstream& server, living_options how = {});
-  ~living_ollama() { server_.stop(); }  // nobody answers with it any more
+  ~living_ollama();  // stops the server: its threads use what goes here
   living_ollama(const living_ollama&) = delete;
   living_ollama& operator=(const living_ollama&) = delete;
 
@@ -50,6 +51,9 @@ class living_ollama {
   int window_of(const std::string& model) const;              // 0: not loaded
   std::string keep_alive_of(const std::string& model) const;  // the last one that was said, as JSON
   void unload(const std::string& model);
+  /// How many tokens (words) of a prompt the model was given last, and how many messages were dropped for that.
+  int read_last() const;
+  int dropped() const;
   /// The words of the users' last messages, in the order in which generations began.
   std::vector<std::string> order() const;
 
@@ -65,10 +69,12 @@ class living_ollama {
   std::string ps() const;
   const ollama::model* find(const std::string& name) const;
 
+  scripted_upstream& server_;
   mutable std::mutex mutex_;
   living_options how_;
   std::map<std::string, running> loaded_;
   int loading_ = 0, loads_ = 0, reloads_ = 0, aborted_ = 0, at_once_ = 0, most_ = 0, generations_ = 0;
+  int read_ = 0, dropped_ = 0;
   std::vector<std::string> order_;
 };
 

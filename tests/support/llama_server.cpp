@@ -27,7 +27,9 @@ bool refused(served_connection& c, const recorded_request& r, const llama_option
 
 }  // namespace
 
-llama_server::llama_server(scripted_upstream& server, llama_options first) : how_(std::move(first)) {
+llama_server::~llama_server() { server_.stop(); }
+
+llama_server::llama_server(scripted_upstream& server, llama_options first) : server_(server), how_(std::move(first)) {
   for (auto const* path : {"/api/tags", "/api/ps", "/api/show", "/api/chat"})
     server.on(path, reply(404, error(404, "not_found_error", "File Not Found")));
   server.on("/health", [this](served_connection& c, const recorded_request&) {

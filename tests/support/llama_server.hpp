@@ -23,6 +23,7 @@ class llama_server {
  public:
   /// Takes over the routes of a server that lives longer.
   explicit llama_server(scripted_upstream& server, llama_options how = {});
+  ~llama_server();  // stops the server: its threads use what goes here
   llama_server(const llama_server&) = delete;
   llama_server& operator=(const llama_server&) = delete;
 
@@ -32,6 +33,7 @@ class llama_server {
   llama_options now() const;
   void chat(served_connection& c, const recorded_request& r) const;
 
+  scripted_upstream& server_;
   mutable std::mutex mutex_;
   llama_options how_;
 };

@@ -2,6 +2,7 @@
 // Not an HTTP client for others: no redirects, no reuse, no TCP.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,8 @@ struct admin_answer {
   std::string problem;  // a sentence that names the fix
 };
 
-/// `body` empty: none is sent.
+/// `body` empty: none is sent. `patience`: for the whole of it.
 admin_answer ask_daemon(const std::string& socket, std::string_view method, std::string_view target,
-                        std::string_view body = {});
+                        std::string_view body = {}, std::chrono::seconds patience = std::chrono::seconds(15));
 
 }  // namespace tideover::app

@@ -9,6 +9,7 @@
 
 #include "tideover/app/handed_sockets.hpp"
 #include "tideover/ops/admin_explain.hpp"
+#include "tideover/ops/admin_readiness.hpp"
 #include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/contingency_control.hpp"
@@ -21,6 +22,7 @@ struct admin_sources {
   std::function<std::string()> metrics;
   std::function<config::snapshot_ptr()> configuration;
   std::function<ops::explain_view()> explain;
+  ops::readiness_source readiness;
   std::function<ops::reload_report(const std::string& who)> reload;
 };
 

@@ -33,11 +33,6 @@ struct env_command {
   std::optional<std::string> config_file;
   bool json = false;
 };
-struct readiness_command {
-  std::optional<std::string> config_file;
-  bool json = false;
-  bool once = false;  // make the checks here, whether a daemon runs or not
-};
 struct version_command {
   bool json = false;
 };
@@ -68,6 +63,11 @@ struct status_command {
   daemon_door door;
   bool watch = false;
   bool json = false;
+};
+struct readiness_command {
+  daemon_door door;
+  bool json = false;
+  bool once = false;  // make the checks here, whether a daemon runs or not
 };
 struct key_command {
   std::string name;

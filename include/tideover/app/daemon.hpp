@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tideover/app/handed_sockets.hpp"
@@ -59,13 +60,13 @@ class daemon {
   /// Runs `work` on the control loop.
   void post(std::function<void()> work);
 
-  /// What is known of the local tier, for the banner: how many models, or why none.
+  /// What is known of a local upstream, for the banner: how many models, or why none.
   struct local_state {
     bool known = false;
     std::size_t models = 0;
     std::string problem;
   };
-  local_state local() const;
+  local_state local(std::string_view upstream) const;
   /// What is in contingency, and who said so. On the control loop only.
   std::vector<policy::contingency_cause> contingency() const;
   /// `done` runs on the control loop when the local server has answered or has not.

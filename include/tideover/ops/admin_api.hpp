@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -32,6 +33,15 @@ struct admin_reply {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers{};
   bool event_stream = false;  // the head goes out and events follow
+
+  /// An answer that takes time: `begin` is called once, on the control thread, and what it is given is to be called
+  /// there when the work is done. Then, or after `at_most`, `end` says the answer; true: the work is done.
+  struct work {
+    std::function<void(std::function<void()> done)> begin;
+    duration at_most{};
+    std::function<admin_reply(bool is_done)> end;
+  };
+  std::shared_ptr<work> takes_time{};
 };
 
 /// What a handler is told, once it is sure that the caller may ask it.

@@ -16,7 +16,7 @@ namespace tideover::ops {
 struct explain_view {
   config::snapshot_ptr configuration;
   const policy::contingency* in_force = nullptr;
-  std::shared_ptr<const policy::local_catalog> catalog;
+  std::vector<std::shared_ptr<const policy::local_catalog>> catalogs;  // by upstream; null for clouds
   adapt::host_rules hosts{};
   decltype(policy::explain_facts::health) health{};
   decltype(policy::explain_facts::continues_prefill) continues_prefill{};

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tideover/core/time.hpp"
+
 namespace tideover::ops {
 
 class event_feed {
@@ -29,8 +31,9 @@ class event_feed {
   };
 
   /// The status as it is now, of an object's members each that changed becomes an event of its name. `counters` never
-  /// does: it changes all the time.
-  void update(const nlohmann::ordered_json& status);
+  /// does: it changes all the time. So do the numbers and texts of `readiness`, which is told when one of its states
+  /// changes, and for the rest at most every `numbers_every`.
+  void update(const nlohmann::ordered_json& status, time_point now = clock::now());
 
   /// With the id of the last event that was heard: what came after it, as far as that is known; else the snapshot.
   /// Null: there are as many listeners as there may be.
@@ -41,6 +44,7 @@ class event_feed {
   std::size_t listeners() const;
 
   static constexpr std::size_t most_listeners = 32;
+  static constexpr auto numbers_every = std::chrono::seconds(10);
   static constexpr std::size_t most_waiting_bytes = 256u << 10;  // of one listener: then it is too slow
   static constexpr std::size_t most_remembered = 256;            // events, for those who come back
 
@@ -57,6 +61,8 @@ class event_feed {
   std::uint64_t number_ = 0;  // of the last event
   nlohmann::ordered_json status_;
   std::map<std::string, std::string> sections_;  // as text, to see what changed
+  std::string states_;                           // of the readiness that was told
+  time_point next_numbers_{};
   std::deque<remembered> past_;
   std::vector<std::weak_ptr<listener>> listeners_;
 };

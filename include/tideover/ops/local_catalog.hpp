@@ -32,6 +32,9 @@ class local_catalog_watch {
   /// How each server answered last.
   std::vector<policy::api_fact> servers(time_point now) const;
 
+  /// From any thread; see local_knowledge.
+  std::shared_ptr<void> grows(std::string_view model, std::uint16_t url, std::uint64_t window);
+
   /// From the control loop's tick.
   void tick(time_point now);
 
@@ -68,6 +71,13 @@ class local_catalog_watch {
     std::string problem{};
     std::optional<policy::local_catalog> catalog{};
   };
+  /// A window that a request made larger, or is making so.
+  struct growth {
+    std::string model;
+    std::uint16_t url = 0;
+    std::uint64_t window = 0;
+    enum class state : std::uint8_t { under_way, over, asked_about } is = state::under_way;
+  };
   struct questions;
   struct learned {
     std::uint64_t usual_context = 0;
@@ -89,7 +99,8 @@ class local_catalog_watch {
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
   std::vector<std::function<void()>> waiting_;
-  std::size_t asking_ = 0;  // control loop only
+  std::vector<std::shared_ptr<growth>> growing_;  // with the mutex held
+  std::size_t asking_ = 0;                        // control loop only
   time_point next_{};
 };
 

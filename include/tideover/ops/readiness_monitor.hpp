@@ -2,12 +2,15 @@
 // Not the judging: facts go to policy/readiness. Lives on the control loop; what it knows may be read from any thread.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tideover/ops/control_get.hpp"
@@ -28,20 +31,26 @@ class readiness_monitor {
     std::vector<const proxy::upstream_route*> ways;  // its URLs
     local_catalog_watch* catalog = nullptr;
     proxy::local_gate* gate = nullptr;  // null: no traffic to share with (`tideover readiness --once`)
+    /// What the other local upstreams have, by their names; unset: there are none.
+    std::function<std::vector<std::pair<std::string, std::shared_ptr<const policy::local_catalog>>>()> elsewhere;
   };
   explicit readiness_monitor(surroundings around);
 
   /// From the control loop's tick. The first test comes `first_test_after` the first tick, then every `interval`.
   void tick(time_point now);
-  /// From any thread: tests now; `done` runs on the control loop. While a check is under way, its end is waited for.
+  /// From any thread: tests now; `done` runs on the control loop. Whoever asks while such a check is under way waits
+  /// for its end; a periodic one, which tests less, is followed by one that was asked for.
   void check_now(std::function<void()> done);
+  /// Before the first tick.
+  void look_elsewhere(decltype(surroundings::elsewhere) ask) { around_.elsewhere = std::move(ask); }
   /// Called on the control loop when the state or what is out of order has changed.
   std::function<void(const readiness_report&)> on_change;
 
   /// On the control loop: is no check under way?
-  bool quiet() const { return !checking_; }
+  bool quiet() const { return checking_ == under_way::nothing; }
 
   // From any thread.
+  const std::string& upstream_name() const { return settings().name; }
   readiness_report report() const;
   void note_timing(std::string_view model, const policy::inference_timing& timing);
   std::optional<bool> continues_prefill(std::string_view model) const;  // the file's word comes first
@@ -89,13 +98,14 @@ class readiness_monitor {
   std::string key() const { return settings().dialect == dialect::ollama ? std::string() : bearer_of(settings()); }
   const config::upstream& settings() const { return around_.configuration->upstreams[around_.upstream]; }
 
-  surroundings const around_;
+  surroundings around_;  // never changed once it ticks
   std::vector<std::string> const needed_;
-  bool checking_ = false;                       // control loop only
-  time_point next_ = never;                     // control loop only
-  time_point next_judging_{};                   // control loop only
-  std::string said_;                            // what on_change was last called with; control loop only
-  std::vector<std::function<void()>> waiting_;  // control loop only
+  enum class under_way : std::uint8_t { nothing, periodic, asked_for };
+  std::atomic<under_way> checking_ = under_way::nothing;  // written on the control loop
+  time_point next_ = never;                               // control loop only
+  time_point next_judging_{};                             // control loop only
+  std::string said_;                                      // what on_change was last called with; control loop only
+  std::vector<std::function<void()>> waiting_;            // control loop only
   mutable std::mutex mutex_;
   std::map<std::string, model_record> by_files_;  // by name and digest
   std::string tested_at_;

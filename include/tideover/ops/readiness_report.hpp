@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "tideover/ops/access_log.hpp"
+#include "tideover/ops/journal.hpp"
+#include "tideover/ops/metrics.hpp"
 #include "tideover/policy/readiness.hpp"
 
 namespace tideover::ops {
@@ -15,6 +18,7 @@ namespace tideover::ops {
 struct readiness_report {
   std::string upstream;
   std::string tested_at;  // when the last check with tests ended, RFC 3339; empty: none has
+  bool checking = false;  // a check is under way
   policy::readiness_verdict verdict;
   struct model_numbers {
     std::string model;
@@ -29,16 +33,32 @@ struct readiness_report {
   std::vector<model_numbers> models;  // needed or tested ones
 };
 
-/// One JSON object: state, upstream, tested_at, checks[{check,state,subject,text,fix}], models[…].
-std::string readiness_json(const readiness_report& report);
+/// All local upstreams as one.
+struct tier_report {
+  policy::ready_state state = policy::ready_state::unknown;
+  std::vector<readiness_report> upstreams;
+};
+/// Without an upstream: down, with a report that says so.
+tier_report make_tier_report(std::vector<readiness_report> upstreams);
+
+/// state, upstream, tested_at, checking, reasons, checks[{check,state,subject,text,fix}], models[…].
+nlohmann::ordered_json readiness_document(const readiness_report& report);
+/// state, checking, reasons of all, upstreams[readiness_document].
+nlohmann::ordered_json readiness_document(const tier_report& report);
 /// The same, read back (from a daemon); nothing when it is no such text.
-std::optional<readiness_report> read_readiness_json(std::string_view text);
+std::optional<tier_report> read_readiness(std::string_view text);
 /// For people: the state, one line per finding, the fix under whatever is not in order.
 std::string readiness_table(const readiness_report& report);
+std::string readiness_table(const tier_report& report);
 /// 0 ready, 1 degraded, 2 down, 3 unknown: what monitoring plugins say.
 int readiness_exit_code(policy::ready_state state);
+/// What metrics show of it. They name models without their server: of several, the slower one counts.
+void add_readiness(process_view& to, const readiness_report& report);
 /// What is not in order, in one line; empty when all is.
 std::string readiness_reasons(const readiness_report& report);
+
+/// What the journal keeps of a change: upstream, state, and where not ready, reasons and the first fix.
+journal_entry readiness_entry(const readiness_report& report);
 
 /// The readiness event line: event=readiness: ts level msg event upstream state and, where not ready, reasons and fix.
 /// Level: error for down, warn for degraded, else info.

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
+#include "tideover/ops/readiness_report.hpp"
 #include "tideover/policy/contingency.hpp"
 #include "tideover/policy/endpoint_health.hpp"
 #include "tideover/policy/model_choice.hpp"
-#include "tideover/policy/readiness.hpp"
 
 namespace tideover::ops {
 
@@ -44,9 +44,13 @@ struct status_facts {
   const policy::contingency* contingency = nullptr;
   std::string contingency_not_kept;
   std::vector<policy::endpoint_health::obstacle> obstacles;
-  std::shared_ptr<const policy::local_catalog> catalog;
-  std::string catalog_problem;
-  policy::ready_state local_ready = policy::ready_state::unknown;
+  struct local_upstream {
+    std::uint16_t upstream = 0;
+    std::shared_ptr<const policy::local_catalog> catalog;
+    std::string problem;  // why it does not answer; empty where it does
+  };
+  std::vector<local_upstream> local;
+  tier_report readiness;
   struct reload {
     bool ok = true;
     std::int64_t at = 0;  // 0: none yet
@@ -59,7 +63,8 @@ struct status_facts {
   std::string journal_problem;
 };
 
-/// Members: health version state process config listeners upstreams workflows contingency local journal counters.
+/// Members: health version state process config listeners upstreams workflows contingency local readiness journal
+/// counters.
 /// `health` is `contingency` while any is in force, else `degraded` while an upstream cannot serve, else `ok`.
 nlohmann::ordered_json status_document(const status_facts& facts, wall_clock& calendar);
 

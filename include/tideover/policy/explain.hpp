@@ -38,7 +38,8 @@ struct explain_facts {
   const contingency& in_force;
   adapt::host_rules hosts{};
   time_point now{};
-  const local_catalog* catalog = nullptr;  // null: nobody was asked
+  /// What is known of a local upstream; null: nobody was asked.
+  std::function<const local_catalog*(std::uint16_t upstream)> catalog{};
   /// What health would refuse, and for how long.
   struct refusal {
     reason why = reason::breaker_open;
@@ -46,7 +47,7 @@ struct explain_facts {
   };
   std::function<std::optional<refusal>(std::uint16_t upstream, const request_head& head, std::string_view model)>
       health{};
-  std::function<std::optional<bool>(std::string_view model)> continues_prefill{};
+  std::function<std::optional<bool>(std::uint16_t upstream, std::string_view model)> continues_prefill{};
   /// The door of a local upstream, and what a wish for a place would meet there.
   struct queue {
     std::size_t waiting = 0;

@@ -46,8 +46,8 @@ bool continues_prefill(const model_tables& tables, std::string_view requested, s
 
 /// `/v1/models/{id}` from the catalog: the model's name, empty for the whole list.
 std::string_view listed_model_of(std::string_view path);
-/// Nothing where the list, or the model that is asked for, can be told.
-std::optional<adapt::own_error> unknown_in_list(std::string_view path, const local_catalog& catalog);
+/// That model is in no catalog.
+adapt::own_error unknown_in_list();
 
 /// Only these of Ollama's own paths make it work; the others are looks at what it has.
 bool makes_work(std::string_view native_path);

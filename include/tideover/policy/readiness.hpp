@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,6 +108,10 @@ struct readiness_facts {
   std::vector<api_fact> api{};
   const local_catalog* catalog = nullptr;
   std::vector<std::string> needed{};  // models that the configuration names
+  struct holder {
+    std::string model, upstream;
+  };
+  std::vector<holder> elsewhere{};  // needed ones that another local upstream has
   std::vector<model_test> tests{};
   config::readiness limits{};
   enum dialect dialect = dialect::ollama;  // of the servers: other advice, and no word on GPU
@@ -132,6 +137,10 @@ struct readiness_verdict {
 /// is away, or a needed model is missing while another can stand in. What could not be found out makes nothing worse,
 /// but while it is not known whether a server answers and what it has, the state is unknown.
 readiness_verdict judge_readiness(const readiness_facts& facts);
+
+/// Of several local upstreams as one tier. Down: none can serve, or there is none. Degraded: one is out of order while
+/// another serves. One of which nothing is known yet makes nothing worse where another serves.
+ready_state tier_state(std::span<const ready_state> upstreams);
 
 /// A model that has become this much slower than it was is degraded even above the floor.
 inline constexpr double slow_share = 0.5;

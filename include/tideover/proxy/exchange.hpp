@@ -104,7 +104,7 @@ class exchange {
   net::task<attempt_end> load_local_model(leg& l);
   attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
   adapt::own_error too_long_for(std::uint64_t window) const;
-  void note_local_timing(const adapt::chat::answer::timings& took);
+  void note_local_timing(std::uint16_t upstream, const adapt::chat::answer::timings& took);
   void note_prompt_tokens(std::uint64_t read);
   net::task<attempt_end> judge_local(leg& l);
   net::task<attempt_end> judge_vectors(leg& l);
@@ -112,10 +112,11 @@ class exchange {
   attempt_end judge_local_error(leg& l);
   attempt_end tool_call_missing(leg& l);
   bool continues_prefill(std::uint16_t upstream) const;
-  std::optional<bool> echoes_prefill() const;
+  std::optional<bool> echoes_prefill(std::uint16_t upstream) const;
   int local_fault_status() const;
   std::string local_unique() const;
-  net::task<void> wait_for_catalog(time_point by);
+  net::task<void> wait_for_catalog(std::uint16_t upstream, time_point by);
+  local_knowledge& local(std::uint16_t upstream) const { return *shared().local[upstream]; }
   net::task<void> list_local_models();
   attempt_end local_refusal(leg& l, adapt::own_error why);
 
@@ -154,6 +155,7 @@ class exchange {
   net::task<void> reply_kept_cloud_error();
   net::task<bool> send_own(std::string_view head, std::string_view body);
   adapt::own_error final_error() const;
+  void keep_local_error();
   adapt::answer_marks marks(tier who, std::string_view upstream, std::string_view model) const;
   bool may_keep_alive() const;
   unsigned retry_after_seconds() const;
@@ -208,7 +210,8 @@ class exchange {
   std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
   bool splice_used_ = false;
   std::string local_model_;
-  std::optional<adapt::own_error> local_error_;  // why the local tier could not serve, in words for the caller
+  std::optional<adapt::own_error> local_error_;          // why the local tier could not serve, in words for the caller
+  std::optional<adapt::own_error> earlier_local_error_;  // of another local upstream, if it tells more
   adapt::written_framing written_;
 
   struct kept_error {  // the cloud's own error, for when nobody else can serve

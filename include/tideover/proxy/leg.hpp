@@ -58,6 +58,7 @@ struct leg {
   failure problem;    // when it failed
 
   std::optional<local_gate::visit> place;  // at a local server; goes back with the leg
+  std::shared_ptr<void> grows;             // its model's window does, for this request
 
   // A local server that is asked in its own words.
   bool translated = false;

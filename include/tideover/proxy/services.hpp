@@ -27,7 +27,7 @@
 
 namespace tideover::proxy {
 
-/// What is known of the local tier, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
+/// What is known of one local upstream, and what may be asked of it ahead of a request. Thread-safe; nothing waits.
 class local_knowledge {
  public:
   virtual ~local_knowledge() = default;
@@ -55,6 +55,15 @@ class local_knowledge {
     (void)model;
     (void)url;
     done();
+  }
+  /// A request asks this URL for a larger window than the loaded one, so that the model is loaded anew (OL §11). While
+  /// what is returned lives, and until the server was asked afterwards, the model counts as loaded with that window:
+  /// whoever comes meanwhile asks for the same, and not for the smaller one that was.
+  virtual std::shared_ptr<void> grows(std::string_view model, std::uint16_t url, std::uint64_t window) {
+    (void)model;
+    (void)url;
+    (void)window;
+    return {};
   }
   /// How long a load that is under way will probably go on; nothing where none is.
   virtual std::optional<duration> load_ends_in(std::string_view model) const {
@@ -98,7 +107,7 @@ struct services {
   adapt::host_rules hosts;
   net::resolver* names = nullptr;
   memory_budget* memory = nullptr;
-  local_knowledge* local = nullptr;
+  std::vector<local_knowledge*> local;  // same indexes as configuration->upstreams; null for clouds
   health_table* health = nullptr;
   const contingency_view* contingency = nullptr;
   client_gate* clients = nullptr;

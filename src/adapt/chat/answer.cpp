@@ -57,4 +57,13 @@ whole gather(std::span<const event> events) {
   return all;
 }
 
+bool is_allowed(const tool_call& call, std::span<const std::string> allowed) {
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), call.name) != allowed.end();
+}
+
+bool called_as_told(std::span<const tool_call> calls, std::span<const std::string> allowed) {
+  return !calls.empty() &&
+         std::all_of(calls.begin(), calls.end(), [&](const tool_call& c) { return is_allowed(c, allowed); });
+}
+
 }  // namespace tideover::adapt::chat::answer

@@ -17,7 +17,8 @@ stream_writer::stream_writer(endpoint what, const writer_options& options)
       joint_(prefill_.empty() ? nullptr : std::make_unique<joint>(prefill_, echo::accepted)),
       show_reasoning_(options.show_reasoning),
       must_call_(options.must_call),
-      prompt_tokens_(options.prompt_tokens) {}
+      prompt_tokens_(options.prompt_tokens),
+      allowed_calls_(options.allowed_calls.begin(), options.allowed_calls.end()) {}
 
 stream_writer::~stream_writer() = default;
 
@@ -33,6 +34,7 @@ void stream_writer::write(const event& e, std::string& out) {
                  },
                  [this](const tool_call& c) {
                    called_ = true;
+                   if (!c.name.empty()) called_another_ = called_another_ || !is_allowed(c, allowed_calls_);
                    say_rest();
                    if (grows(c.name.size() + c.arguments.size())) on_call(c);
                  },
@@ -80,7 +82,7 @@ bool stream_writer::grows(std::size_t bytes) {
 }
 
 void stream_writer::end(end_reason why) {
-  call_missing_ = must_call_ && !called_;
+  call_missing_ = must_call_ && (!called_ || called_another_);
   if (call_missing_) return;
   on_finish(why, used());
   if (state_ == state::open) state_ = state::finished;

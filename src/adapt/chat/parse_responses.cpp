@@ -53,7 +53,10 @@ void read_call(reader& to, const json& item) {
   call.id = member_text(item, "call_id");
   if (auto const space = member_text(item, "namespace"); !space.empty()) call.name = std::string(space) + ".";
   call.name += member_text(item, "name");
-  call.arguments = read_arguments(to, member(item, "arguments"));
+  if (member_text(item, "type") == "custom_tool_call")
+    call.arguments = {{text_argument, member_text(item, "input")}};
+  else
+    call.arguments = read_arguments(to, member(item, "arguments"));
   if (to.out.messages.empty() || to.out.messages.back().who != role::assistant)
     to.out.messages.push_back({role::assistant});
   to.out.messages.back().calls.push_back(std::move(call));
@@ -63,11 +66,11 @@ bool read_item(reader& to, const json& item) {
   auto const type = member_text(item, "type");
   auto const given_role = member_text(item, "role");
   if (type == "message" || (type.empty() && !given_role.empty())) return read_message(to, item, given_role);
-  if (type == "function_call") {
+  if (type == "function_call" || type == "custom_tool_call") {
     read_call(to, item);
     return true;
   }
-  if (type == "function_call_output") {
+  if (type == "function_call_output" || type == "custom_tool_call_output") {
     message read{role::tool};
     read.call_id = member_text(item, "call_id");
     if (!read_parts(to, member(item, "output"), "input[].output", read.parts)) return false;
@@ -83,8 +86,10 @@ bool read_item(reader& to, const json& item) {
     to.note("dropped records of searches made by the cloud");
     return true;
   }
-  return to.refuse("unsupported_content", "input[].type=" + std::string(type.substr(0, 100)),
-                   "The local server reads messages, function calls and their outputs only; leave this item out.");
+  return to.refuse(
+      "unsupported_content", "input[].type=" + std::string(type.substr(0, 100)),
+      "The local server reads messages, calls of functions and custom tools, and their outputs only; leave "
+      "this item out.");
 }
 
 bool read_input(reader& to) {

@@ -42,7 +42,9 @@ bool read_choice(reader& to, tool_form form) {
     return true;
   }
   if (word == "allowed_tools" && form != tool_form::anthropic) return read_allowed(to, value, form);
-  if (word == (form == tool_form::anthropic ? "tool" : "function") && value.is_object()) {
+  bool const by_name =
+      word == (form == tool_form::anthropic ? "tool" : "function") || (word == "custom" && form == tool_form::flat);
+  if (by_name && value.is_object()) {
     auto name = name_in(value, form);
     if (name.empty()) return to.refuse("invalid_request", "tool_choice", "tool_choice names no tool.");
     choice.what = kind::must;
@@ -52,8 +54,32 @@ bool read_choice(reader& to, tool_form form) {
   return unmet(to);
 }
 
+/// A custom tool is given text, by rules of its own if it has a grammar. A local model knows functions only: it gets
+/// one that takes the text as its argument, with the grammar as advice, and the answer is told as the custom tool's
+/// call.
+bool read_custom_tool(reader& to, const json& given) {
+  tool read;
+  read.takes_text = true;
+  read.name = member_text(given, "name");
+  if (read.name.empty()) return to.refuse("invalid_request", "tools[].name", "Every tool needs a name.");
+  read.description = member_text(given, "description");
+  auto const& format = member(given, "format");
+  std::string about = "What the tool is given, as plain text.";
+  if (auto const rules = member_text(format, "definition"); !rules.empty()) {
+    about = "What the tool is given, as plain text that keeps to this " + std::string(member_text(format, "syntax")) +
+            " grammar:\n" + std::string(rules);
+    to.note("the grammar of tool " + read.name + " is advice for a local model");
+  }
+  read.schema = json{{"type", "object"}, {"properties", json::object()}, {"required", {text_argument}}};
+  read.schema["properties"][text_argument] = {{"type", "string"}, {"description", about}};
+  to.note("custom tool " + read.name + " became a function");
+  to.out.tools.push_back(std::move(read));
+  return true;
+}
+
 bool read_tool(reader& to, const json& given, tool_form form) {
   auto const type = member_text(given, "type");
+  if (type == "custom" && form == tool_form::flat) return read_custom_tool(to, given);
   bool const is_function = type == "function" || (form == tool_form::anthropic && (type.empty() || type == "custom"));
   if (!is_function) {
     if (to.out.choice.what == tool_choice::kind::none) return true;  // not going to be offered anyway

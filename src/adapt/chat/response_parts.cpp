@@ -1,6 +1,10 @@
 #include "response_parts.hpp"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
+
+#include "tideover/adapt/chat/request.hpp"
 
 namespace tideover::adapt::chat::answer {
 
@@ -57,7 +61,8 @@ std::string response_envelope(const writer_options& options) {
 response_items::response_items(const writer_options& options)
     : unique_(options.unique),
       reasoning_id_(options.reasoning_id.empty() ? id_from("rs_", options.unique) : std::string(options.reasoning_id)),
-      encrypted_content_(options.encrypted_content) {}
+      encrypted_content_(options.encrypted_content),
+      text_tools_(options.text_tools.begin(), options.text_tools.end()) {}
 
 std::string response_items::reasoning_id(std::size_t output_index) const {
   return output_index == 0 ? reasoning_id_ : reasoning_id_ + "_" + std::to_string(output_index);
@@ -65,8 +70,11 @@ std::string response_items::reasoning_id(std::size_t output_index) const {
 std::string response_items::message_id(std::size_t output_index) const {
   return id_from("msg_", unique_, output_index);
 }
-std::string response_items::call_item_id(std::size_t output_index) const {
-  return id_from("fc_", unique_, output_index);
+std::string response_items::call_item_id(std::size_t output_index, const tool_call& call) const {
+  return id_from(takes_text(call) ? "ctc_" : "fc_", unique_, output_index);
+}
+bool response_items::takes_text(const tool_call& call) const {
+  return std::find(text_tools_.begin(), text_tools_.end(), call.name) != text_tools_.end();
 }
 std::string response_items::call_id(std::size_t call) const { return id_from("call_", unique_, call); }
 
@@ -96,11 +104,23 @@ void response_items::append_reasoning(std::string& out, std::size_t output_index
 }
 
 void response_items::append_call(std::string& out, std::size_t output_index, std::string_view status,
-                                 const tool_call& call, std::string_view arguments) const {
+                                 const tool_call& call, std::string_view given) const {
+  bool const custom = takes_text(call);
   json_append json(out);
-  json.raw(R"({"id":)").text(call_item_id(output_index)).raw(R"(,"type":"function_call","status":)").text(status);
+  json.raw(R"({"id":)").text(call_item_id(output_index, call));
+  json.raw(custom ? R"(,"type":"custom_tool_call","status":)" : R"(,"type":"function_call","status":)").text(status);
   json.raw(R"(,"call_id":)").text(call_id(call.index)).raw(R"(,"name":)").text(call.name);
-  json.raw(R"(,"arguments":)").text(arguments).raw("}");
+  json.raw(custom ? R"(,"input":)" : R"(,"arguments":)").text(given).raw("}");
+}
+
+std::string text_given(std::string_view arguments) {
+  auto const given = nlohmann::json::parse(arguments, nullptr, false);
+  if (given.is_object()) {
+    if (given.empty()) return {};
+    auto const it = given.find(text_argument);
+    if (it != given.end() && it->is_string()) return it->get<std::string>();
+  }
+  return std::string(arguments);
 }
 
 void append_summary_part(std::string& out, std::string_view text) {

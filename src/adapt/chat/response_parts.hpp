@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "answer_write.hpp"
 
@@ -25,6 +26,9 @@ void append_response(std::string& out, std::string_view envelope, response_end e
 
 void append_text_part(std::string& out, std::string_view text, std::span<const token_logprob> tokens);
 void append_summary_part(std::string& out, std::string_view text);
+/// What a custom tool is given, from the arguments by which a local model gave it. Where they are not as they should
+/// be, they are shown as they are, not mended: a tool that runs on a guess may do harm.
+std::string text_given(std::string_view arguments);
 /// `members`: of the item but status and content; `part`: its only one, empty if there is none yet.
 void append_message_item(std::string& out, std::string_view members, std::string_view status, std::string_view part);
 
@@ -35,13 +39,15 @@ class response_items {
 
   std::string reasoning_id(std::size_t output_index) const;
   std::string message_id(std::size_t output_index) const;
-  std::string call_item_id(std::size_t output_index) const;
+  std::string call_item_id(std::size_t output_index, const tool_call& call) const;
 
   std::string message_members(std::size_t output_index) const;
   void append_reasoning(std::string& out, std::size_t output_index, std::string_view status,
                         std::string_view part) const;
+  /// Of a custom tool the item has the text that it is given, else the arguments as they came.
   void append_call(std::string& out, std::size_t output_index, std::string_view status, const tool_call& call,
-                   std::string_view arguments) const;
+                   std::string_view given) const;
+  bool takes_text(const tool_call& call) const;
 
  private:
   std::string call_id(std::size_t call) const;
@@ -49,6 +55,7 @@ class response_items {
   std::string unique_;
   std::string reasoning_id_;
   std::string encrypted_content_;
+  std::vector<std::string> text_tools_;
 };
 
 }  // namespace tideover::adapt::chat::answer

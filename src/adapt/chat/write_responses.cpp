@@ -64,7 +64,7 @@ class responses_writer final : public block_writer {
 
   void open_call(const tool_call& call) {
     call_ = call;
-    item_id_ = quoted(items_.call_item_id(output_index_));
+    item_id_ = quoted(items_.call_item_id(output_index_, call_));
     item_event("response.output_item.added",
                [&](std::string& to) { items_.append_call(to, output_index_, "in_progress", call_, {}); });
   }
@@ -88,6 +88,8 @@ class responses_writer final : public block_writer {
         end_event(part_event("response.reasoning_summary_text.delta", "summary_index").raw(R"(,"delta":)").text(piece));
         return;
       case block::call:
+        // Text inside of JSON: what it is can be told when it is whole.
+        if (items_.takes_text(call_)) return;
         end_event(part_event("response.function_call_arguments.delta", {}).raw(R"(,"delta":)").text(piece));
         return;
       case block::text:
@@ -125,6 +127,14 @@ class responses_writer final : public block_writer {
   }
 
   void close_call(std::string& item, std::string_view status) {
+    if (items_.takes_text(call_)) {
+      auto const text = text_given(said_);
+      if (!text.empty())
+        end_event(part_event("response.custom_tool_call_input.delta", {}).raw(R"(,"delta":)").text(text));
+      end_event(part_event("response.custom_tool_call_input.done", {}).raw(R"(,"input":)").text(text));
+      items_.append_call(item, output_index_, status, call_, text);
+      return;
+    }
     end_event(part_event("response.function_call_arguments.done", {})
                   .raw(R"(,"name":)")
                   .text(call_.name)

@@ -119,7 +119,8 @@ class whole_writer {
     }
     for (const auto& call : a_.calls) {
       item([&](std::size_t at, std::string_view status) {
-        items.append_call(output, at, status, call, arguments_of(call));
+        auto const given = arguments_of(call);
+        items.append_call(output, at, status, call, items.takes_text(call) ? text_given(given) : std::string(given));
       });
     }
     append_response(out_, response_envelope(o_), ends, output, &used_);

@@ -232,7 +232,7 @@ TEST_F(Tier, NothingIsTestedWhileTheTierIsBusyAndRealAnswersCountInstead) {
   check();
   EXPECT_EQ(chats(), 0);
   tier_->note_timing("llama3.1:8b", {.tokens = 100, .generating = 10s, .loading = 2s});
-  auto const r = tier_->readiness()->report();
+  auto const r = tier_->readiness().report();
   EXPECT_EQ(r.verdict.of(ready_check::inference), ready_state::ready);
   EXPECT_NEAR(r.models.at(0).tokens_per_second, 10, 0.01);
   EXPECT_DOUBLE_EQ(r.models[0].load_seconds, 2);
@@ -250,19 +250,19 @@ TEST_F(Tier, APeriodicCheckLoadsTheStandInOnceAndNotWhileAnotherModelIsLoaded) {
   begin(how);
   ASSERT_TRUE(known());
   ahead = 31s;
-  EXPECT_TRUE(until([&] { return tier_->readiness()->report().tested_at != ""; }));
+  EXPECT_TRUE(until([&] { return tier_->readiness().report().tested_at != ""; }));
   EXPECT_EQ(chats(), 0) << "it might push the other one out";
   ollama->unload("other:1b");
   ahead = 10min;
   EXPECT_TRUE(
-      until([&] { return tier_->readiness()->report().verdict.of(ready_check::inference) == ready_state::ready; }));
+      until([&] { return tier_->readiness().report().verdict.of(ready_check::inference) == ready_state::ready; }));
   EXPECT_EQ(ollama->loads(), 1);
 }
 
 TEST_F(Tier, AChangeIsSaidOnceAndSoIsItsEnd) {
   begin();
   std::vector<ready_state> said;
-  tier_->readiness()->on_change = [&](const readiness_report& r) {
+  tier_->readiness().on_change = [&](const readiness_report& r) {
     said.push_back(r.verdict.state);
     auto const line = readiness_line(r, "Ollama", 0, line_format::json);
     EXPECT_TRUE(nlohmann::json::accept(line)) << line;
@@ -366,7 +366,7 @@ TEST_F(Tier, AModelThatIsLoadingIsNotLoadedAndTheServerAnswers) {
   ASSERT_TRUE(until([&] { return ollama->is_loading(); }));
   look();
   EXPECT_FALSE(tier_->current()->find("llama3.1:8b")->loaded);
-  EXPECT_EQ(tier_->readiness()->report().verdict.of(ready_check::api), ready_state::ready);
+  EXPECT_EQ(tier_->readiness().report().verdict.of(ready_check::api), ready_state::ready);
   EXPECT_TRUE(tier_->load_ends_in("llama3.1:8b")) << "our own load is known without /api/ps";
   how.load_until->open();
   ASSERT_TRUE(until([&] { return tier_->current()->find("llama3.1:8b")->loaded; }));
@@ -384,10 +384,25 @@ TEST_F(Tier, WhereItHangsDuringALoadTheCatalogStaysAndTheServerCountsAsLoading) 
   tier_->refresh([&] { asked = true; });
   ASSERT_TRUE(until([&] { return asked; }));
   EXPECT_NE(tier_->current()->find("llama3.1:8b"), nullptr);
-  auto const r = tier_->readiness()->report();
+  auto const r = tier_->readiness().report();
   EXPECT_EQ(r.verdict.of(ready_check::api), ready_state::ready);
   EXPECT_NE(readiness_table(r).find("loading a model"), std::string::npos) << readiness_table(r);
   how.load_until->open();
+}
+
+TEST_F(Tier, AWindowThatARequestMakesLargerIsTheLoadedOneForAllWhoComeMeanwhile) {
+  begin();
+  ASSERT_TRUE(known());
+  auto const window = [&] { return tier_->current()->find("llama3.1:8b")->loaded_context; };
+  auto growing = tier_->grows("llama3.1:8b", 0, 65536);
+  EXPECT_EQ(window(), 65536u);
+  look();
+  EXPECT_EQ(window(), 65536u) << "the server still tells of the old one";
+  ollama->change([](auto& how) { how.gpu_share = 0.5; });
+  growing.reset();
+  EXPECT_EQ(window(), 65536u) << "until the server was asked again";
+  ASSERT_TRUE(until([&] { return window() == 8192u; })) << "where it did not work, the server's word counts";
+  EXPECT_DOUBLE_EQ(tier_->current()->find("llama3.1:8b")->gpu_fraction, 0.5);
 }
 
 TEST(ReadinessReport, IsJsonATableAndAnExitCode) {
@@ -396,15 +411,18 @@ TEST(ReadinessReport, IsJsonATableAndAnExitCode) {
   r.verdict.state = ready_state::degraded;
   r.verdict.findings = {{ready_check::api, ready_state::ready, "http://x", "answers", ""},
                         {ready_check::gpu, ready_state::degraded, "m\x1b[2J", "runs on the CPU alone", "look at it"}};
-  auto const json = nlohmann::json::parse(readiness_json(r));
+  auto const json = readiness_document(r);
   EXPECT_EQ(json["state"], "degraded");
   EXPECT_EQ(json["checks"][1]["fix"], "look at it");
   EXPECT_EQ(json["reasons"].size(), 1u);
   EXPECT_TRUE(json["tested_at"].is_null());
-  auto const back = read_readiness_json(readiness_json(r));
+  auto const tier = make_tier_report({r});
+  auto const back = read_readiness(readiness_document(tier).dump());
   ASSERT_TRUE(back);
-  EXPECT_EQ(readiness_table(*back), readiness_table(r));
-  for (auto const* text : {"", "[]", "{}", R"({"state":"fine"})"}) EXPECT_FALSE(read_readiness_json(text)) << text;
+  EXPECT_EQ(back->state, ready_state::degraded);
+  EXPECT_EQ(readiness_table(*back), readiness_table(r)) << "one upstream is the tier";
+  for (auto const* text : {"", "[]", "{}", R"({"state":"fine"})", R"({"state":"ready","upstreams":[]})"})
+    EXPECT_FALSE(read_readiness(text)) << text;
   auto const table = readiness_table(r);
   EXPECT_EQ(table.find('\x1b'), std::string::npos) << "names come from a server";
   EXPECT_NE(table.find("[WARN] gpu"), std::string::npos) << table;

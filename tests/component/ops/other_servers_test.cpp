@@ -89,7 +89,7 @@ TEST_F(OtherServer, IsGivenTheUpstreamsOwnKey) {
   made->upstreams[0].credential = secret("k-local");
   begin_other({.key = "k-local"});
   EXPECT_EQ(check().verdict.state, ready_state::ready);
-  EXPECT_EQ(readiness_json(tier_->readiness()->report()).find("k-local"), std::string::npos);
+  EXPECT_EQ(readiness_document(tier_->readiness().report()).dump().find("k-local"), std::string::npos);
 }
 
 TEST_F(OtherServer, ThatDemandsAKeyNobodyConfiguredIsOddAndSaysWhy) {

@@ -10,7 +10,7 @@
 
 #include "support/living_ollama.hpp"
 #include "support/llama_server.hpp"
-#include "tideover/ops/local_tier.hpp"
+#include "tideover/ops/local_watch.hpp"
 
 namespace tideover::ops {
 
@@ -29,7 +29,6 @@ struct Tier : testing::Test {
   ~Tier() override {
     loop.reactions().cancel_everything();
     tier_.reset();
-    server.stop();  // its threads use `ollama`, which goes before it
   }
 
   void begin(test::living_options how = {}) {
@@ -46,7 +45,7 @@ struct Tier : testing::Test {
     shared.upstreams = proxy::list_routes(*made);
     shared.names = &names;
     shared.gates = {std::make_shared<proxy::local_gate>(made->upstreams[0])};
-    tier_.emplace(loop, shared);
+    tier_.emplace(loop, shared, std::uint16_t{0});
   }
   /// Lets the loop and the tier run until `holds`; false when it never does.
   bool until(const std::function<bool()>& holds) {
@@ -60,9 +59,9 @@ struct Tier : testing::Test {
   }
   readiness_report check() {
     bool done = false;
-    tier_->readiness()->check_now([&] { done = true; });
+    tier_->readiness().check_now([&] { done = true; });
     EXPECT_TRUE(until([&] { return done; }));
-    return tier_->readiness()->report();
+    return tier_->readiness().report();
   }
   /// Asks the servers once more.
   void look() {
@@ -84,7 +83,7 @@ struct Tier : testing::Test {
   proxy::services shared;
   std::optional<test::living_ollama> ollama;
   std::optional<test::llama_server> llama;
-  std::optional<local_tier> tier_;
+  std::optional<local_watch> tier_;
   duration ahead{};  // of the real clock
   bool trouble = false;
 };

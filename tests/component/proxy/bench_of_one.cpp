@@ -60,7 +60,7 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   }
   shared_.names = &names_;
   shared_.memory = &memory_;
-  shared_.local = &local_knowledge_;
+  shared_.local = {nullptr, &local_knowledge_};
   shared_.connections = &connections_;
   shared_.health = &health_;
   shared_.contingency = &contingency_;

@@ -2,7 +2,24 @@
 // with the omissions that clients stumble over (no unique ids, keys left out, no [DONE] on Responses).
 import { answerOf, countTokens, pieces } from "./words.js";
 
+/** What it gives a tool that takes text. */
+export const patch = '*** Begin Patch\n+print("ebb")\n*** End Patch';
+
 const thoughts = "Hm, the moon pulls on the water, and the earth turns under it; that is the gist. ".repeat(4).trim();
+
+/** The smallest value that a schema allows: what a grammar makes a model say. */
+function valueOf(schema) {
+  if (schema === "json") return {};
+  if (schema.enum) return schema.enum[0];
+  if (schema.anyOf) return valueOf(schema.anyOf[0]);
+  switch ([].concat(schema.type)[0]) {
+    case "object": return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, inner]) => [name, valueOf(inner)]));
+    case "array": return [valueOf(schema.items ?? {})];
+    case "number": case "integer": return 14;
+    case "boolean": return true;
+    default: return "Husum";
+  }
+}
 
 /** The thinking, text, tool call and finish reason that the model comes up with. */
 export function think(meant) {
@@ -11,18 +28,25 @@ export function think(meant) {
   const told = meant.turns.filter((turn) => turn.role === "system").map((turn) => turn.text).join(" ");
   const asked = meant.turns.filter((turn) => turn.role === "user").at(-1)?.text ?? "";
   const said = { thinking: meant.thinks ? thoughts : "", text: "", call: undefined, finish: "stop" };
-  if (last.role === "assistant") {
+  const seen = meant.turns.flatMap((turn) => turn.images ?? []);
+  if (meant.turns.length === 0) {
+    said.finish = "load"; // nothing is to be said: the model is loaded
+  } else if (meant.format) {
+    said.text = JSON.stringify(valueOf(meant.format));
+  } else if (last.role === "assistant") {
     // It goes on with what was begun, as if those words had been its own.
     const whole = answerOf("cloud", asked, told);
+    said.echo = last.text; // what was begun is said once more on the native route, and in no count (0.33)
     said.text = whole.startsWith(last.text) ? whole.slice(last.text.length) : answerOf("local", asked, told);
   } else if (last.role === "tool") {
     const call = meant.turns.flatMap((turn) => turn.calls).find((one) => one.id === last.answers);
     said.text = call ? `${call.name}(${JSON.stringify(call.input)}) gave ${last.text}` : `somebody said ${last.text}`;
   } else if (meant.tools.length > 0) {
-    said.call = { id: "call_tide0001", name: meant.tools[0], input: { place: "Husum" } };
+    const takesText = meant.schemas?.[0]?.properties?.input?.type === "string";
+    said.call = { id: "call_tide0001", name: meant.tools[0], input: takesText ? { input: patch } : { place: "Husum" } };
     said.finish = "tool_calls";
   } else {
-    said.text = answerOf("local", asked, told);
+    said.text = answerOf("local", asked, told) + seen.map((mark) => ` I see ${mark}.`).join("");
   }
   let left = meant.limit ?? Infinity;
   const take = (text) => {
@@ -145,17 +169,25 @@ function nativeChat(meant, said) {
   const base = { model: meant.model, created_at: new Date().toISOString() };
   const calls = said.call && [{ id: said.call.id, function: { index: 0, name: said.call.name, arguments: said.call.input } }];
   const last = {
-    done: true, done_reason: said.finish === "length" ? "length" : "stop", total_duration: 5e8, load_duration: 1e6,
+    done: true, done_reason: ["length", "load"].includes(said.finish) ? said.finish : "stop", total_duration: 5e8, load_duration: 1e6,
     prompt_eval_count: said.prompt, prompt_eval_duration: 1e8, eval_count: said.tokens, eval_duration: 3e8,
   };
-  const message = { role: "assistant", content: said.text };
+  const message = { role: "assistant", content: (said.echo ?? "") + said.text };
   if (said.thinking) message.thinking = said.thinking;
   if (calls) message.tool_calls = calls;
   const line = (data) => `${JSON.stringify(data)}\n`;
   const delta = (fields) => line({ ...base, message: { role: "assistant", content: "", ...fields }, done: false });
-  const frames = [...pieces(said.thinking).map((thinking) => delta({ thinking })), ...pieces(said.text).map((content) => delta({ content }))];
+  const echoed = said.echo ? [delta({ content: said.echo })] : [];
+  const frames = [...pieces(said.thinking).map((thinking) => delta({ thinking })), ...echoed, ...pieces(said.text).map((content) => delta({ content }))];
   if (calls) frames.push(delta({ tool_calls: calls }));
   return { whole: { ...base, message, ...last }, frames, end: [line({ ...base, message: { role: "assistant", content: "" }, ...last })] };
+}
+
+function nativeGenerate(meant, said) {
+  const { whole, frames, end } = nativeChat(meant, said);
+  const rewritten = ({ message, ...rest }) => ({ ...rest, response: message.content, ...(message.thinking ? { thinking: message.thinking } : {}) });
+  const line = (text) => `${JSON.stringify(rewritten(JSON.parse(text)))}\n`;
+  return { whole: rewritten(whole), frames: frames.map(line), end: end.map(line) };
 }
 
 const writers = {
@@ -164,6 +196,7 @@ const writers = {
   "/v1/responses": responses,
   "/v1/messages": messages,
   "/api/chat": nativeChat,
+  "/api/generate": nativeGenerate,
 };
 
 /** { whole, frames, end }: the answer; its stream up to the last word; and how the stream ends in order. */

@@ -1,6 +1,10 @@
 // What Ollama makes of a request on each of its routes: refuses what it refuses, forgets what it forgets, and keeps one
 // normal form: { model, turns, tools, think, limit, stream, usage }. Not the server, not the answers.
 
+import { createHash } from "node:crypto";
+
+import { countTokens } from "./words.js";
+
 export class Refusal extends Error {
   constructor(status, message) {
     super(message);
@@ -143,6 +147,63 @@ function messages(body) {
   return { turns, tools: (body.tools ?? []).map((tool) => tool.name), think, relaxed: true, limit: body.max_tokens, stream: body.stream === true, usage: true };
 }
 
+export const defaultWindow = 8192;
+
+/** What a picture is known by afterwards: a hash of its bytes. Go reads base64 strictly. */
+export const pictureMark = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+function pictures(images) {
+  if (images === undefined || images === null) return [];
+  if (!Array.isArray(images)) refuse("json: cannot unmarshal into Go struct field .images of type []api.ImageData");
+  return images.map((image) => {
+    const bytes = Buffer.from(String(image), "base64");
+    if (typeof image !== "string" || bytes.toString("base64") !== image) refuse("illegal base64 data at input byte 4");
+    return pictureMark(bytes);
+  });
+}
+
+/** The options and switches that both native routes share; wrong types are refused as Go refuses them. */
+function nativeSwitches(body) {
+  const { options = {}, think, format, truncate } = body;
+  if (!isObject(options)) refuse("json: cannot unmarshal into Go struct field .options of type map[string]interface {}");
+  const numbers = ["num_ctx", "num_predict", "temperature", "top_p", "top_k", "min_p", "seed", "repeat_penalty", "presence_penalty", "frequency_penalty"];
+  for (const name of numbers) if (options[name] !== undefined && typeof options[name] !== "number") refuse(`option "${name}" must be of type number`);
+  if (options.stop !== undefined && !(Array.isArray(options.stop) && options.stop.every((one) => typeof one === "string"))) refuse('option "stop" must be of type array of strings');
+  if (![undefined, true, false, "low", "medium", "high", "max"].includes(think ?? undefined)) refuse(`invalid think value: "${think}" (must be "high", "medium", "low", "max", true, or false)`);
+  if (format !== undefined && format !== "" && format !== "json" && !isObject(format)) refuse('invalid format; expected "json" or a valid JSON Schema object');
+  return {
+    think: think ?? undefined,
+    format: format || undefined,
+    limit: options.num_predict > 0 ? options.num_predict : undefined,
+    window: options.num_ctx ?? defaultWindow,
+    truncates: truncate !== false,
+    stream: body.stream !== false,
+    usage: true,
+  };
+}
+
+/** Whole old messages are dropped without a word, or the prompt is refused (OL §10). */
+function fit(meant) {
+  const size = () => meant.turns.reduce((sum, turn) => sum + countTokens(turn.text), 0);
+  if (!meant.window || size() < meant.window) return;
+  if (!meant.truncates)
+    refuse(JSON.stringify({ error: { code: 400, type: "exceed_context_size_error", message: "the request exceeds the available context size", n_prompt_tokens: size(), n_ctx: meant.window } }));
+  meant.dropped = 0;
+  while (size() >= meant.window) {
+    const oldest = meant.turns.findIndex((turn, at) => turn.role !== "system" && at < meant.turns.length - 1);
+    if (oldest < 0) break;
+    meant.turns.splice(oldest, 1);
+    meant.dropped += 1;
+  }
+}
+
+function nativeGenerate(body) {
+  if (body.prompt !== undefined && typeof body.prompt !== "string") refuse("json: cannot unmarshal into Go struct field GenerateRequest.prompt of type string");
+  const images = pictures(body.images);
+  const turns = body.prompt ? [{ role: "user", text: body.prompt, calls: [], images, image: images.length > 0 }] : [];
+  if (body.system) turns.unshift({ role: "system", text: body.system, calls: [] });
+  return { ...nativeSwitches(body), turns, tools: [] };
+}
+
 function nativeChat(body) {
   if (body.messages !== undefined && !Array.isArray(body.messages)) refuse("json: cannot unmarshal into Go struct field ChatRequest.messages of type []api.Message");
   const turns = (body.messages ?? []).map((message) => {
@@ -152,16 +213,11 @@ function nativeChat(body) {
       if (!isObject(call.function?.arguments)) refuse("json: cannot unmarshal string into Go struct field ToolCallFunction.arguments");
       return { id: call.id, name: call.function.name, input: call.function.arguments };
     });
-    return { role: String(message.role).toLowerCase(), text: message.content ?? "", calls, answers: message.tool_call_id, image: message.images?.length > 0 };
+    const images = pictures(message.images);
+    return { role: String(message.role).toLowerCase(), text: message.content ?? "", calls, answers: message.tool_call_id, images, image: images.length > 0 };
   });
-  return {
-    turns,
-    tools: (body.tools ?? []).map((tool) => tool.function.name),
-    think: body.think ?? undefined,
-    limit: body.options?.num_predict > 0 ? body.options.num_predict : undefined,
-    stream: body.stream !== false,
-    usage: true,
-  };
+  const offered = (body.tools ?? []).map((tool) => tool.function);
+  return { ...nativeSwitches(body), turns, tools: offered.map(({ name }) => name), schemas: offered.map(({ parameters }) => parameters) };
 }
 
 const readers = {
@@ -170,6 +226,7 @@ const readers = {
   "/v1/responses": responses,
   "/v1/messages": messages,
   "/api/chat": nativeChat,
+  "/api/generate": nativeGenerate,
 };
 
 export const isGeneration = (path) => path in readers;
@@ -189,6 +246,7 @@ export function readGeneration(path, body, models) {
     if (!meant.relaxed) refuse(`"${body.model}" does not support thinking`);
     meant.think = false;
   }
+  fit(meant);
   // On by default for a model that can: a small budget is then spent before the first word.
   meant.thinks = can.includes("thinking") && meant.think !== false;
   return { ...meant, model: body.model, path };

@@ -6,6 +6,7 @@ import { createServer } from "node:https";
 import { trusted } from "./certificate.js";
 import { cloudError, emptyAnswer, errorEvent, healthyAnswer, speaksAnthropic, writeEvent } from "./cloud_answers.js";
 import { Journal } from "./within.js";
+import { nobodyListens } from "./words.js";
 
 function sendJson(response, status, body, headers = {}) {
   const text = JSON.stringify(body);
@@ -136,7 +137,7 @@ export class ScriptedCloud {
     cloud.#server.listen(0, "127.0.0.1");
     await once(cloud.#server, "listening");
     cloud.url = `https://127.0.0.1:${cloud.#server.address().port}`;
-    if (behaviour === "refuse") await cloud.die();
+    if (behaviour === "refuse") cloud.url = cloud.url.replace("127.0.0.1", nobodyListens);
     return cloud;
   }
 

@@ -5,12 +5,13 @@ import { createServer } from "node:http";
 
 import { streamType, think, writeAnswer, writeError } from "./ollama_answers.js";
 import { isGeneration, readGeneration, Refusal } from "./ollama_requests.js";
-import { localModel, thinkingModel } from "./words.js";
+import { localModel, nobodyListens, thinkingModel, visionModel } from "./words.js";
 import { Journal } from "./within.js";
 
 const installed = {
   [localModel]: { capabilities: ["completion", "tools"], family: "llama", context: 131072 },
   [thinkingModel]: { capabilities: ["completion", "tools", "thinking"], family: "qwen3", context: 40960 },
+  [visionModel]: { capabilities: ["completion", "vision", "tools"], family: "qwen25vl", context: 125000 },
   "nomic-embed-text:latest": { capabilities: ["embedding"], family: "nomic-bert", context: 2048 },
 };
 
@@ -22,7 +23,7 @@ function item(name, model) {
 
 const methods = {
   "/": "GET", "/api/version": "GET", "/api/tags": "GET", "/api/ps": "GET", "/api/status": "GET", "/v1/models": "GET", "/api/show": "POST",
-  "/api/embed": "POST", "/api/generate": "POST",
+  "/api/embed": "POST",
 };
 
 const isLoopback = (host) => /^(localhost|127\.0\.0\.1|\[::1\])?(:\d+)?$/.test(host ?? "");
@@ -33,7 +34,7 @@ export class ScriptedOllama {
   arrived = new Journal();
   #server;
 
-  /** `behaviour: "refuse"`: nobody listens. */
+  /** `behaviour: "refuse"`: nobody listens where its URL points. */
   static async start({ behaviour = "well", models = installed } = {}) {
     const ollama = new ScriptedOllama();
     ollama.behaviour = behaviour;
@@ -42,7 +43,7 @@ export class ScriptedOllama {
     ollama.#server.listen(0, "127.0.0.1");
     await once(ollama.#server, "listening");
     ollama.url = `http://127.0.0.1:${ollama.#server.address().port}`;
-    if (behaviour === "refuse") await ollama.die();
+    if (behaviour === "refuse") ollama.url = ollama.url.replace("127.0.0.1", nobodyListens);
     return ollama;
   }
 
@@ -121,8 +122,9 @@ export class ScriptedOllama {
     const model = this.models[body.model ?? body.name];
     if (!model) throw new Refusal(404, `model '${body.model ?? body.name}' not found`);
     if (path === "/api/show") return { details: details(model), model_info: { "general.architecture": model.family, [`${model.family}.context_length`]: model.context }, capabilities: model.capabilities, modified_at: "2026-01-02T03:04:05Z" };
+    if (path === "/api/embed" && !model.capabilities.includes("embedding")) throw new Refusal(400, `"${body.model}" does not support embeddings`);
     if (path === "/api/embed") return { model: body.model, embeddings: [].concat(body.input).map(() => [0.5, 0.5, -0.5]), prompt_eval_count: 3 };
-    return { model: body.model, created_at: new Date().toISOString(), response: "", done: true, done_reason: "load" };
+    throw new Refusal(404, "404 page not found");
   }
 
   async #generate(meant, response, json) {

@@ -1,8 +1,12 @@
 // What is said on both sides: an answer quotes its question, so that a mixed-up or shortened one is noticed.
 
 export const cloudModel = "gpt-4o-mini";
+// A loopback address with our port held on another one, so that no other test's server can come to listen there.
+export const nobodyListens = "127.0.0.99";
+
 export const claudeModel = "claude-sonnet-4-5";
 export const localModel = "llama3.1:8b";
+export const visionModel = "qwen2.5vl:7b";
 export const thinkingModel = "qwen3:8b";
 
 // Secrets of the caller; each is looked for wherever it has no business.

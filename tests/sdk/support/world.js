@@ -44,7 +44,7 @@ export class World {
 
   static async start({ cloud = {}, ollama = {}, environment, ...settings } = {}) {
     const world = new World();
-    world.ollama = await ScriptedOllama.start(ollama); // first: a cloud that refuses gives its port back at once
+    world.ollama = await ScriptedOllama.start(ollama);
     world.cloud = await ScriptedCloud.start(cloud);
     try {
       world.daemon = await Daemon.start({ yaml: configuration(world.cloud, world.ollama, settings), environment });

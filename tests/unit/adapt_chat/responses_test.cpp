@@ -97,11 +97,6 @@ TEST(ResponsesRequest, InputItemsBecomeWhatTheLocalServerReads) {
            "not_replayable input[].type=compaction",
            {},
            true},
-          {"custom call",
-           items(R"({"type":"custom_tool_call","call_id":"c","name":"f","input":"x"})"),
-           "unsupported_content input[].type=custom_tool_call",
-           {},
-           true},
           {"shell call",
            items(R"({"type":"local_shell_call","call_id":"c"})"),
            "unsupported_content input[].type=local_shell_call",
@@ -169,11 +164,6 @@ TEST(ResponsesRequest, ParametersAreMappedDroppedOrRefused) {
        asked(native_user, native_tool),
        {reduced}},
       {"web search", with(R"("tools":[{"type":"web_search"}])"), "not_replayable tools[].type=web_search", {}, true},
-      {"custom tool",
-       with(R"("tools":[{"type":"custom","name":"f"}])"),
-       "unsupported_parameter tools[].type=custom",
-       {},
-       true},
       {"shell",
        with(R"("tools":[{"type":"local_shell"}])"),
        "unsupported_parameter tools[].type=local_shell",
@@ -185,6 +175,59 @@ TEST(ResponsesRequest, ParametersAreMappedDroppedOrRefused) {
         "max_tool_calls", "top_logprobs", "stream_options", "context_management", "keep_alive", "options"})
     rows.push_back({key, with("\"" + std::string(key) + "\":\"x\""), native, {"dropped " + std::string(key)}});
   check(endpoint::responses, rows);
+}
+
+std::string offering(const std::string& tools, const std::string& more = "") {
+  return R"({"model":"gpt-5-codex","input":"Fix it.","tools":)" + tools + more + "}";
+}
+
+TEST(CustomTools, AreFunctionsThatTakeTheTextAsTheirOnlyArgument) {
+  auto const read =
+      parse_request(endpoint::responses,
+                    offering(R"([{"type":"custom","name":"apply_patch","description":"Edits files.",)"
+                             R"("format":{"type":"grammar","syntax":"lark","definition":"start: begin_patch"}},)"
+                             R"({"type":"function","name":"shell","parameters":{"type":"object","properties":{}}}])"));
+  ASSERT_TRUE(std::holds_alternative<parsed>(read));
+  const auto& tools = std::get<parsed>(read).what.tools;
+  ASSERT_EQ(tools.size(), 2u);
+  EXPECT_TRUE(tools[0].takes_text);
+  EXPECT_FALSE(tools[1].takes_text);
+  EXPECT_EQ(tools[0].description, "Edits files.");
+  EXPECT_EQ(tools[0].schema["required"], json::array({"input"}));
+  EXPECT_EQ(tools[0].schema["properties"]["input"]["type"], "string");
+  EXPECT_NE(tools[0].schema["properties"]["input"]["description"].get<std::string>().find("start: begin_patch"),
+            std::string::npos);
+  EXPECT_EQ(std::get<parsed>(read).notes,
+            (std::vector<std::string>{"the grammar of tool apply_patch is advice for a local model",
+                                      "custom tool apply_patch became a function"}));
+}
+
+TEST(CustomTools, MayBeDemandedByName) {
+  auto const tools = R"([{"type":"custom","name":"f"},{"type":"function","name":"g"}])";
+  auto const read =
+      parse_request(endpoint::responses, offering(tools, R"(,"tool_choice":{"type":"custom","name":"f"})"));
+  ASSERT_TRUE(std::holds_alternative<parsed>(read));
+  EXPECT_EQ(std::get<parsed>(read).what.choice.only, std::vector<std::string>{"f"});
+  auto const missing =
+      parse_request(endpoint::responses, offering(tools, R"(,"tool_choice":{"type":"custom","name":"h"})"));
+  ASSERT_TRUE(std::holds_alternative<refusal>(missing));
+  EXPECT_EQ(std::get<refusal>(missing).code, "tool_choice_unmet");
+}
+
+TEST(CustomTools, HaveAHistoryLikeFunctions) {
+  auto const read = parse_request(
+      endpoint::responses,
+      R"({"model":"m","input":[{"role":"user","content":"Fix it."},)"
+      R"({"type":"custom_tool_call","id":"ctc_1","call_id":"c1","name":"apply_patch","input":"*** Begin \"x\"","status":"completed"},)"
+      R"({"type":"custom_tool_call_output","call_id":"c1","output":[{"type":"input_text","text":"done"}]}]})");
+  ASSERT_TRUE(std::holds_alternative<parsed>(read));
+  const auto& messages = std::get<parsed>(read).what.messages;
+  ASSERT_EQ(messages.size(), 3u);
+  ASSERT_EQ(messages[1].calls.size(), 1u);
+  EXPECT_EQ(messages[1].calls[0].arguments["input"], "*** Begin \"x\"");
+  EXPECT_EQ(messages[2].who, role::tool);
+  EXPECT_EQ(messages[2].call_id, "c1");
+  EXPECT_EQ(messages[2].parts[0].text, "done");
 }
 
 }  // namespace

@@ -291,6 +291,84 @@ TEST(StreamWriter, LearnsThatTheCallThatMustBeIsMissing) {
   }
 }
 
+TEST(StreamWriter, TellsOfACustomToolsCallWithTheTextThatItIsGiven) {
+  const std::vector<std::string> text_tools{"apply_patch"};
+  auto o = options();
+  o.text_tools = text_tools;
+  const struct {
+    const char* what;
+    std::vector<std::string> pieces;
+    const char* text;
+  } rows[] = {
+      {"whole", {R"({"input":"*** \"a\"\nb"})"}, "*** \"a\"\nb"},
+      {"in pieces, cut inside an escape", {R"({"input":"*** \)", R"("a\"\)", R"(nb"})"}, "*** \"a\"\nb"},
+      {"nothing", {"{}"}, ""},
+      {"another argument: shown, not mended", {R"({"patch":"x"})"}, R"({"patch":"x"})"},
+      {"no object", {"x"}, "x"},
+  };
+  for (const auto& row : rows) {
+    const auto writer = make_stream_writer(endpoint::responses, o);
+    std::string out;
+    writer->write(tool_call{0, "", "apply_patch", "", false}, out);
+    for (const auto& piece : row.pieces) writer->write(tool_call{0, "", "", piece, false}, out);
+    writer->write(tool_call{1, "", "shell", R"({"input":"ls"})", true}, out);
+    writer->write(finish{end_reason::tool_calls}, out);
+
+    std::string deltas;
+    json done, item, response;
+    for (const auto& e : events_of(out)) {
+      if (e.name == "response.custom_tool_call_input.delta") deltas += e.object["delta"];
+      if (e.name == "response.custom_tool_call_input.done") done = e.object;
+      if (e.name == "response.output_item.done" && e.object["output_index"] == 0) item = e.object["item"];
+      if (e.name == "response.completed") response = e.object["response"];
+    }
+    EXPECT_EQ(deltas, row.text) << row.what;
+    EXPECT_EQ(done["input"], row.text) << row.what;
+    EXPECT_EQ(done["item_id"], item["id"]);
+    EXPECT_EQ(item["type"], "custom_tool_call");
+    EXPECT_EQ(item["name"], "apply_patch");
+    EXPECT_EQ(item["input"], row.text) << row.what;
+    EXPECT_EQ(item["status"], "completed");
+    EXPECT_FALSE(item.contains("arguments"));
+    EXPECT_EQ(response["output"][0], item);
+    EXPECT_EQ(response["output"][1]["type"], "function_call") << "a function is one whatever its argument is called";
+    EXPECT_EQ(inspected(endpoint::responses, out), stream_state::finished) << row.what;
+
+    std::string arguments;
+    for (const auto& piece : row.pieces) arguments += piece;
+    const auto body = json::parse(write_whole(
+        endpoint::responses,
+        gather(std::vector<event>{tool_call{0, "", "apply_patch", arguments, true}, finish{end_reason::tool_calls}}),
+        o));
+    EXPECT_EQ(body["output"][0], item) << "whole and streamed are the same";
+  }
+}
+
+TEST(StreamWriter, TakesTheCallOfAnotherToolForNone) {
+  const std::vector<std::string> allowed{"f", "g"};
+  auto o = options();
+  o.must_call = true;
+  o.allowed_calls = allowed;
+  const auto called = [&](std::vector<std::string> names) {
+    const auto writer = make_stream_writer(endpoint::chat_completions, o);
+    std::string out;
+    std::vector<tool_call> calls;
+    for (const auto& name : names) {
+      calls.push_back({calls.size(), "", name, "{", false});
+      writer->write(calls.back(), out);
+      writer->write(tool_call{calls.size() - 1, "", "", "}", true}, out);
+    }
+    writer->write(finish{end_reason::tool_calls}, out);
+    EXPECT_EQ(called_as_told(calls, allowed), !writer->call_missing()) << "whole and streamed are judged alike";
+    return !writer->call_missing();
+  };
+  EXPECT_TRUE(called({"g"}));
+  EXPECT_TRUE(called({"f", "g"}));
+  EXPECT_FALSE(called({"h"}));
+  EXPECT_FALSE(called({"f", "h"}));
+  EXPECT_FALSE(called({}));
+}
+
 TEST(StreamWriter, FillsInUsageWhereTheServerDoesNotCount) {
   auto o = options();
   o.include_usage = true;

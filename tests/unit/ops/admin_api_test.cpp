@@ -283,6 +283,27 @@ TEST(EventFeed, BeginsWithASnapshotAndGoesOnWithWhatChanged) {
   EXPECT_EQ(l->waiting[1], "id: run-1\nevent: upstreams\ndata: 2\n\n");
 }
 
+TEST(EventFeed, TellsOfReadinessWhenAStateChangesAndOfItsNumbersNowAndThen) {
+  event_feed feed("run");
+  auto const readiness = [](const char* state, int speed) {
+    return nlohmann::ordered_json{
+        {"readiness",
+         {{"state", state}, {"upstreams", {{{"checks", {{{"state", state}, {"text", std::to_string(speed)}}}}}}}}}};
+  };
+  time_point now = clock::now();
+  feed.update(readiness("ready", 1), now);
+  auto const l = feed.subscribe("");
+  feed.update(readiness("ready", 2), now + 1s);
+  EXPECT_EQ(l->waiting.size(), 1U);
+  feed.update(readiness("degraded", 3), now + 2s);
+  EXPECT_EQ(l->waiting.size(), 2U) << "a state is news at once";
+  feed.update(readiness("degraded", 4), now + 3s);
+  EXPECT_EQ(l->waiting.size(), 2U);
+  feed.update(readiness("degraded", 4), now + 2s + event_feed::numbers_every);
+  ASSERT_EQ(l->waiting.size(), 3U);
+  EXPECT_NE(l->waiting[2].find("\"text\":\"4\""), std::string::npos) << l->waiting[2];
+}
+
 TEST(EventFeed, GivesThoseWhoComeBackWhatTheyMissed) {
   event_feed feed("run");
   feed.update(status(1));
@@ -336,7 +357,8 @@ struct Status : testing::Test {
     facts.contingency = &contingency;
     auto catalog = std::make_shared<policy::local_catalog>();
     catalog->known = true;
-    facts.catalog = catalog;
+    facts.local = {{1, catalog, {}}};
+    facts.readiness.state = policy::ready_state::ready;
   }
   nlohmann::ordered_json document() { return status_document(facts, calendar); }
   policy::contingency contingency;
@@ -379,7 +401,7 @@ TEST_F(Status, TellsOfAnOpenBreakerWhyAndUntilWhen) {
 }
 
 TEST_F(Status, ContingencyGoesBeforeDegraded) {
-  facts.catalog_problem = "refused";
+  facts.local[0].problem = "refused";
   EXPECT_EQ(document()["health"], "degraded");
   contingency = policy::contingency({.all_by_file = true});
   EXPECT_EQ(document()["health"], "contingency");

@@ -42,7 +42,7 @@ struct Explain : testing::Test {
   }
   explanation explain_it() {
     explain_facts facts{.configuration = configuration, .in_force = in_force, .now = time_point(1h)};
-    if (ask_models) facts.catalog = &installed;
+    if (ask_models) facts.catalog = [this](std::uint16_t) { return &installed; };
     facts.health = [this](std::uint16_t upstream, const request_head&,
                           std::string_view) -> std::optional<explain_facts::refusal> {
       auto const it = refused.find(upstream);

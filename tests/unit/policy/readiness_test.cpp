@@ -284,5 +284,39 @@ TEST(Readiness, EveryWordHasAToken) {
   EXPECT_DOUBLE_EQ(tokens_per_second({.tokens = 10}), 0);
 }
 
+TEST(Readiness, AModelThatAnotherLocalUpstreamHasIsNotMissing) {
+  tier_that_works t;
+  t.facts.needed = {"llama3.1:8b", "qwen3-0.6b", "phi4:14b"};
+  t.facts.elsewhere = {{"qwen3-0.6b", "gpu"}};
+  auto const v = t.judged();
+  EXPECT_EQ(v.state, state::degraded);
+  const auto* there = found(v, check::models, state::ready);
+  ASSERT_NE(there, nullptr);
+  const auto* missing = found(v, check::models, state::degraded);
+  ASSERT_NE(missing, nullptr);
+  EXPECT_EQ(missing->subject, "phi4:14b");
+  t.facts.needed.pop_back();
+  EXPECT_EQ(t.judged().state, state::ready);
+}
+
+TEST(Readiness, ATierOfSeveralIsDownWhenAllAre) {
+  struct {
+    std::vector<state> upstreams;
+    state tier;
+  } const rows[] = {
+      {{}, state::down},
+      {{state::ready}, state::ready},
+      {{state::degraded}, state::degraded},
+      {{state::unknown}, state::unknown},
+      {{state::ready, state::ready}, state::ready},
+      {{state::ready, state::unknown}, state::ready},
+      {{state::ready, state::degraded}, state::degraded},
+      {{state::down, state::ready}, state::degraded},
+      {{state::down, state::unknown}, state::unknown},
+      {{state::down, state::down}, state::down},
+  };
+  for (const auto& row : rows) EXPECT_EQ(tier_state(row.upstreams), row.tier) << row.upstreams.size();
+}
+
 }  // namespace
 }  // namespace tideover::policy

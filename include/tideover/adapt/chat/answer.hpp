@@ -106,6 +106,11 @@ struct whole {
 };
 whole gather(std::span<const event> events);
 
+/// Is this call of one of the tools that may be called? None named: of any.
+bool is_allowed(const tool_call& call, std::span<const std::string> allowed);
+/// Where a tool must be called: was one, and none but those that may be?
+bool called_as_told(std::span<const tool_call> calls, std::span<const std::string> allowed);
+
 /// About how many tokens `bytes` of text are, where the server counts none: four bytes each (as token_estimate).
 constexpr std::uint64_t tokens_of_bytes(std::size_t bytes) { return (bytes + 3) / 4; }
 

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tideover/adapt/chat/answer.hpp"
 #include "tideover/core/words.hpp"
@@ -17,20 +19,22 @@ class joint;  // where a text that was begun and its continuation meet
 
 /// Only read while the writer is made.
 struct writer_options {
-  std::string_view unique{};        // every id is made from it: letters, digits, - and _; the last 24 of them count
-  std::int64_t created = 0;         // seconds since 1970
-  std::string_view model{};         // the name to show
-  bool include_usage = false;       // chat and completions streams: the caller asked for it
-  bool show_reasoning = false;      // the caller asked for it; else it is left out
-  bool must_call = false;           // a tool must be called: see call_missing
-  std::uint64_t prompt_tokens = 0;  // an estimate, for where the server gives no count
-  std::string_view id{};            // of the answer; empty: made from `unique`
-  std::string_view reasoning_id{};  // Responses: of reasoning items; empty: made from `unique`
-  std::string_view signature{};     // Messages: of thinking blocks, by which they are known later (CL §9)
-  std::string_view encrypted_content{};  // Responses: of reasoning items; left out if empty
-  std::string_view echo{};               // Responses: members that repeat the request, from response_echo
-  std::string_view request_id{};         // for error events
-  std::string_view prefill{};            // the caller's own beginning: left out where the server says it once more
+  std::string_view unique{};    // every id is made from it: letters, digits, - and _; the last 24 of them count
+  std::int64_t created = 0;     // seconds since 1970
+  std::string_view model{};     // the name to show
+  bool include_usage = false;   // chat and completions streams: the caller asked for it
+  bool show_reasoning = false;  // the caller asked for it; else it is left out
+  bool must_call = false;       // a tool must be called: see call_missing
+  std::span<const std::string> allowed_calls{};  // and only these may be; empty: any
+  std::span<const std::string> text_tools{};     // Responses: calls of these are custom tools', which take text
+  std::uint64_t prompt_tokens = 0;               // an estimate, for where the server gives no count
+  std::string_view id{};                         // of the answer; empty: made from `unique`
+  std::string_view reasoning_id{};               // Responses: of reasoning items; empty: made from `unique`
+  std::string_view signature{};                  // Messages: of thinking blocks, by which they are known later (CL §9)
+  std::string_view encrypted_content{};          // Responses: of reasoning items; left out if empty
+  std::string_view echo{};                       // Responses: members that repeat the request, from response_echo
+  std::string_view request_id{};                 // for error events
+  std::string_view prefill{};  // the caller's own beginning: left out where the server says it once more
 };
 
 /// The most that an answer may hold; more is an error. What Responses repeat at their end must be kept until then.
@@ -45,7 +49,8 @@ class stream_writer {
 
   bool finished() const { return state_ == state::finished; }
   bool failed() const { return state_ == state::failed; }
-  /// The answer came to its end without the call that `must_call` wants. Nothing was written for that end: the caller
+  /// The answer came to its end without the call that `must_call` wants, or with a call that `allowed_calls` does not
+  /// name. Nothing was written for that end: the caller
   /// of this class ends the stream with an error, or goes on with another answer if nothing had been written at all.
   bool call_missing() const { return call_missing_; }
 
@@ -83,7 +88,9 @@ class stream_writer {
   std::uint64_t tokens_before_ = 0;
   state state_ = state::open;
   bool call_missing_ = false;
+  std::vector<std::string> allowed_calls_;
   bool called_ = false;
+  bool called_another_ = false;
   std::size_t size_bytes_ = 0;
   std::optional<usage> used_;
   std::string* out_ = nullptr;  // only while a call runs

@@ -52,9 +52,13 @@ struct tool {
   std::string name{};
   std::string description{};
   json schema = json::object();
+  bool takes_text = false;  // a custom tool (Responses): what it is given is text, for a model the one argument `input`
 
   bool operator==(const tool&) const = default;
 };
+
+/// The only argument of a tool that takes text.
+inline constexpr const char* text_argument = "input";
 
 /// May, or must, the answer be a tool call, and of which tools?
 struct tool_choice {
