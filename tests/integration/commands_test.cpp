@@ -3,6 +3,8 @@
 
 #include "integration/world.hpp"
 #include "support/run_program.hpp"
+#include "support/socket_server.hpp"
+#include "support/terminal.hpp"
 
 namespace tideover::test {
 namespace {
@@ -97,8 +99,94 @@ TEST(Demo, TellsAStoryInWhichEveryStepHappensAndServesOn) {
   EXPECT_EQ(demo.stop(), 0);
 }
 
+// What the daemon may say to POST /api/reload, said by a stand-in: the real one says the rarer of it hardly ever.
+TEST(ReloadCommand, ShowsWhatChanged) {
+  temporary_folder const folder;
+  socket_server const daemon(folder.file("s"), 200,
+                             R"({"ok":true,"source":"/etc/tideover/tideover.yaml","changed":[{"key":"workflows.legal)"
+                             R"(.policy","change":"changed","from":"cloud_first","to":"local_only"}],)"
+                             R"("restart_needed":["workers"]})");
+  auto const told = run_tideover({"reload", "--socket", daemon.path()});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_EQ(told.out,
+            "reloaded /etc/tideover/tideover.yaml: 1 change\n  workflows.legal.policy: cloud_first -> local_only\n"
+            "In force only after a restart (systemctl restart tideover): workers\n");
+  EXPECT_EQ(told.err, "");
+  ASSERT_EQ(daemon.requests().size(), 1U);
+  EXPECT_TRUE(daemon.requests()[0].starts_with("POST /api/reload HTTP/1.1\r\n")) << daemon.requests()[0];
+  EXPECT_NE(daemon.requests()[0].find("Content-Type: application/json\r\n"), std::string::npos);
+  auto const json = run_tideover({"reload", "--json", "--socket", daemon.path()});
+  EXPECT_EQ(json.exit_code, 0);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["changed"][0]["to"], "local_only");
+}
+
+TEST(ReloadCommand, ShowsProblemsAsCheckDoes) {
+  temporary_folder const folder;
+  socket_server const daemon(folder.file("s"), 422,
+                             R"({"error":{"code":"bad_configuration","message":"2 problems"},"problems":[)"
+                             R"({"file":"/f.yaml","line":3,"column":5,"key":"log.levle","message":"unknown key"},)"
+                             R"({"key":"$TIDEOVER_LISTEN","message":"no address"}]})");
+  auto const told = run_tideover({"reload", "--socket", daemon.path()});
+  EXPECT_EQ(told.exit_code, 78);
+  EXPECT_EQ(told.out, "");
+  EXPECT_TRUE(told.err.starts_with(
+      "/f.yaml:3:5: error: log.levle: unknown key\nerror: $TIDEOVER_LISTEN: no address\ntideover: nothing changed"))
+      << told.err;
+  auto const json = run_tideover({"reload", "--json", "--socket", daemon.path()});
+  EXPECT_EQ(json.exit_code, 78);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["problems"].size(), 2U);
+}
+
+TEST(ReloadCommand, PassesOnARefusal) {
+  temporary_folder const folder;
+  {
+    socket_server const daemon(folder.file("a"), 422, R"({"error":{"code":"bad_configuration","message":"is bad"}})");
+    auto const told = run_tideover({"reload", "--socket", daemon.path()});
+    EXPECT_EQ(told.exit_code, 78);
+    EXPECT_EQ(told.err, "tideover: is bad\n");
+  }
+  {
+    socket_server const daemon(folder.file("b"), 409, R"({"error":{"code":"busy","message":"a reload is under way"}})");
+    auto const told = run_tideover({"reload", "--socket", daemon.path()});
+    EXPECT_EQ(told.exit_code, 1);
+    EXPECT_EQ(told.err, "tideover: a reload is under way\n");
+  }
+  auto const gone = run_tideover({"reload", "--socket", folder.file("none")});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_NE(gone.err.find("Tideover does not run"), std::string::npos) << gone.err;
+}
+
+TEST(StatusCommand, WatchShowsEachChangeUntilInterrupted) {
+  world w;
+  w.start();
+  terminal watched({tideover_binary(), "status", "--watch", "--socket", socket_of(w)}, {});
+  ASSERT_TRUE(watched.shows("contingency is off")) << watched.everything();
+  ASSERT_EQ(run_tideover({"contingency", "on", "--reason", "a try", "--socket", socket_of(w)}).exit_code, 0);
+  ASSERT_TRUE(watched.shows("contingency is ON for everything")) << watched.everything();
+  watched.type("\x03");
+  EXPECT_EQ(watched.exit_code(), 128 + 2);
+}
+
+TEST(KeyCommand, ChecksNameAndWorkflowAgainstTheConfiguration) {
+  temporary_folder const folder;
+  auto const file = folder.write("t.yaml",
+                                 "clients: {keys: [{name: crm, sha256: "
+                                 "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n"
+                                 "workflows: {legal: {policy: local_only}}\n");
+  auto const taken = run_tideover({"key", "new", "crm", "--config", file});
+  EXPECT_EQ(taken.exit_code, 1);
+  EXPECT_EQ(taken.out, "");
+  EXPECT_NE(taken.err.find("choose another name"), std::string::npos) << taken.err;
+  auto const unknown = run_tideover({"key", "new", "erp", "--workflow", "lgal", "--config", file});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_NE(unknown.err.find("did you mean `legal`?"), std::string::npos) << unknown.err;
+  auto const made = run_tideover({"key", "new", "erp", "--workflow", "legal", "--config", file});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_NE(made.err.find("tideover reload"), std::string::npos) << made.err;
+}
+
 TEST(KeyCommand, PrintsAKeyOnceAndItsHash) {
-  auto const made = run_tideover({"key", "new", "crm", "--workflow", "sales"});
+  auto const made = run_tideover({"key", "new", "crm", "--workflow", "default"});
   EXPECT_EQ(made.exit_code, 0);
   EXPECT_EQ(made.out.size(), 5U + 43U + 1U) << made.out;
   EXPECT_EQ(made.err.find(made.out.substr(0, 48)), std::string::npos);
