@@ -9,6 +9,11 @@
 namespace tideover::test {
 namespace {
 
+/// Until the local tier was looked at, the daemon counts as degraded.
+void wait_for_local(world& w) {
+  EXPECT_TRUE(eventually([&] { return get(w.daemon().admin_port(), "/readyz?tier=local").status == 200; }));
+}
+
 std::string socket_of(world& w) { return w.daemon().folder().file("admin.sock"); }
 
 TEST(ContingencyCommand, SwitchesOnShowsAndLifts) {
@@ -58,6 +63,7 @@ TEST(StatusCommand, ExitsWithZeroTenOrOne) {
   world_options options;
   options.breaker = "{failures_to_open: 1}";
   w.start(options);
+  wait_for_local(w);
   expect_cloud(w.chat());
   auto const fine = run_tideover({"status", "--socket", socket_of(w)});
   EXPECT_EQ(fine.exit_code, 0) << fine.out << fine.err;
@@ -81,6 +87,7 @@ TEST(StatusCommand, TakesTheSocketFromTheConfiguration) {
   world w;
   temporary_folder const folder;
   w.start();
+  wait_for_local(w);
   auto const file = folder.write("t.yaml", "admin: {socket: \"" + socket_of(w) + "\"}\n");
   EXPECT_EQ(run_tideover({"status", "--config", file}).exit_code, 0);
 }
