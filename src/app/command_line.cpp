@@ -56,6 +56,10 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
     if (!near.empty())
       return refused("unknown command " + in_ticks(word) + "; did you mean `" + full_name(at) + " " +
                      std::string(near) + "`?");
+    if (word.ends_with(".yaml") || word.ends_with(".yml"))
+      if (at.get_option_no_throw("--config") != nullptr)
+        return refused("nothing is known to do with " + in_ticks(word) + "; did you mean `" + full_name(at) +
+                       " --config " + config::printable(word) + "`?");
     return refused("nothing is known to do with " + in_ticks(word) + help);
   }
   for (const auto* option : visible_options(at))

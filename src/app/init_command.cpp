@@ -93,14 +93,17 @@ std::string quoted(const std::string& text) {
 /// Empty: written; else why not.
 std::string write_file(const std::string& file, const std::string& text, bool for_service) {
   auto const slash = file.rfind('/');
-  if (slash != std::string::npos && slash != 0)
-    if (auto problem = ops::make_directory(file.substr(0, slash), for_service ? 0755 : 0700); !problem.empty())
-      return problem;
+  if (slash != std::string::npos && slash != 0) {
+    auto const folder = file.substr(0, slash);
+    bool const fresh = ::access(folder.c_str(), F_OK) != 0;
+    if (auto problem = ops::make_directory(folder, for_service ? 0755 : 0700); !problem.empty()) return problem;
+    if (fresh && for_service) ::chmod(folder.c_str(), 0755);  // whatever the umask took away
+  }
   // The unit's user exists only while it runs, so that nobody could give it the file: everybody may read that one. No
   // secret stands in it.
   unsigned const mode = for_service ? 0644 : 0600;
   if (auto problem = ops::replace_file(file, text, mode); !problem.empty()) return problem;
-  ::chmod(file.c_str(), mode);  // whatever the umask took away
+  ::chmod(file.c_str(), mode);
   return {};
 }
 

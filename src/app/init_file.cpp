@@ -150,9 +150,10 @@ std::vector<std::string> next_steps(const init_facts& facts, const init_wishes& 
   if (wishes.model.empty()) steps.push_back("ollama pull llama3.1:8b    # a model that can stand in");
   for (const auto& key : facts.keys)
     if (facts.for_service && !has(wishes.keys, key))
-      steps.push_back("echo " + key + "=… >> /etc/tideover/tideover.env    # mode 0600, then uncomment its line");
+      steps.push_back("(umask 077; echo " + key + "=… >> /etc/tideover/tideover.env)    # then uncomment its line");
   steps.push_back("tideover check" + option);
-  steps.push_back("tideover run" + option + (facts.for_service ? "    # or: systemctl enable --now tideover" : ""));
+  steps.push_back(facts.for_service ? "systemctl enable --now tideover    # or, to try it: tideover run" + option
+                                    : "tideover run" + option);
   steps.push_back("eval \"$(tideover env" + option + ")\"    # in the shell that starts your app");
   return steps;
 }
