@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "command_table.hpp"
+#include "public_part.hpp"
 #include "tideover/config/values.hpp"
 
 namespace tideover::app {
@@ -143,7 +144,7 @@ int run_complete(const complete_command& command, const config::surroundings& wo
   if (found.workflows) {
     config::overrides flags;
     if (!found.config_file.empty()) flags.config_file = found.config_file;
-    if (const auto loaded = config::load(flags, world); loaded.ok())
+    if (const auto loaded = load_public_part(flags, world); loaded.ok())
       for (const auto& [name, workflow] : loaded.snapshot->workflows)
         if (name.starts_with(found.begun)) out << found.before << name << '\t' << token(workflow.policy) << '\n';
   }

@@ -4,6 +4,7 @@
 
 #include "daemon_answer.hpp"
 #include "problems_json.hpp"
+#include "public_part.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/config/values.hpp"
 
@@ -35,7 +36,7 @@ std::optional<config::address> bound_address(const env_command& command, const c
 int run_env(const env_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err) {
   config::overrides flags;
   flags.config_file = command.door.config_file;
-  const auto result = config::load(flags, world);
+  const auto result = load_public_part(flags, world);
   if (!result.ok()) {
     print_problems(result.problems, err);
     return exit_configuration;

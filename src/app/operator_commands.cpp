@@ -8,6 +8,7 @@
 
 #include "daemon_answer.hpp"
 #include "problems_json.hpp"
+#include "public_part.hpp"
 #include "tideover/app/admin_client.hpp"
 #include "tideover/config/places.hpp"
 #include "tideover/config/values.hpp"
@@ -35,8 +36,8 @@ std::string admin_socket_for(const daemon_door& door, const config::surroundings
   if (door.socket) return *door.socket;
   config::overrides flags;
   flags.config_file = door.config_file;
-  // A file that this user may not read in full (secrets) is no reason not to try where the socket usually is.
-  auto const loaded = config::load(flags, world);
+  // A file that cannot be read is no reason not to try where the socket usually is.
+  auto const loaded = load_public_part(flags, world);
   if (loaded.ok() && !loaded.snapshot->admin.socket_path.empty()) return loaded.snapshot->admin.socket_path;
   auto const usual = config::usual_admin_sockets(world);
   for (const auto& path : usual)

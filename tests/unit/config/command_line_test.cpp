@@ -290,6 +290,34 @@ TEST(Env, SaysWhenThePortIsNotKnownYetOrTheFileIsBad) {
   EXPECT_EQ(out.str(), "");
 }
 
+// The service has its keys; whoever asks where it listens need not.
+TEST(Env, NeedsNoSecretsOfTheService) {
+  for (const auto credential : {"{env: SERVICE_KEY}", "{file: /root/key}", "{credential: openai}"}) {
+    fake_world world;
+    world.files["/root/key"] = {"secret", 0600, false};
+    world.files["/f.yaml"] = {
+        "listen: [{address: 127.0.0.1:7001}]\nupstreams: {openai: {tier: cloud, url: https://h, "
+        "credential: " +
+        std::string(credential) + "}, ollama: {tier: local, url: http://h}}\n"};
+    std::ostringstream out, err;
+    EXPECT_EQ(run_env({.door = {.socket = {}, .config_file = "/f.yaml"}}, world.view(), out, err), exit_ok)
+        << err.str();
+    EXPECT_NE(out.str().find("http://127.0.0.1:7001/v1"), std::string::npos) << out.str();
+    EXPECT_EQ(check(world, {.config_file = "/f.yaml"}).code, exit_configuration) << "the daemon needs them";
+  }
+}
+
+TEST(Env, GuessesNothingThatAVariableWouldSay) {
+  fake_world world;
+  world.files["/f.yaml"] = {"listen: [{address: \"${WHERE}:7001\"}]\n"};
+  for (const auto file : {"/f.yaml", "/none.yaml"}) {
+    std::ostringstream out, err;
+    EXPECT_EQ(run_env({.door = {.socket = {}, .config_file = file}}, world.view(), out, err), exit_configuration);
+    EXPECT_EQ(out.str(), "");
+    EXPECT_EQ(err.str().find("unknown"), std::string::npos) << err.str();
+  }
+}
+
 TEST(Version, IsPrinted) {
   std::ostringstream text, json;
   EXPECT_EQ(run_version({}, text), exit_ok);
