@@ -60,26 +60,28 @@ std::string reload_text(const json& told) {
 
 int run_reload(const reload_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err) {
   auto const answer = ask_daemon(admin_socket_for(command.door, world), "POST", "/api/reload", "{}");
-  if (answer.status == 422) {
-    auto const told = json::parse(answer.body, nullptr, false);
-    if (const auto& problems = member(told, "problems"); problems.is_array() && !problems.empty()) {
-      if (command.json) {
-        out << dump(told);
-        return exit_configuration;
-      }
-      std::vector<config::problem> all;
-      for (const auto& one : problems) all.push_back(problem_of(one));
-      print_problems(all, err);
-      err << "tideover: nothing changed: the daemon goes on with the configuration it has\n";
-      return exit_configuration;
-    }
+  bool const done = answer.status / 100 == 2;
+  int const code = done ? exit_ok : answer.status == 422 ? exit_configuration : exit_failure;
+  auto told = json::parse(answer.body, nullptr, false);
+  if (!told.is_object()) {
     told_by(answer, err);
-    return exit_configuration;
+    return done ? exit_failure : code;
   }
-  auto const told = told_by(answer, err);
-  if (!told.is_object()) return exit_failure;
-  out << (command.json ? dump(told) : reload_text(told));
-  return exit_ok;
+  if (command.json) {
+    out << dump(told);
+    return code;
+  }
+  std::vector<config::problem> problems;  // of a good file: warnings
+  for (const auto& one : member(told, "problems")) problems.push_back(problem_of(one));
+  print_problems(problems, err);
+  if (done) {
+    out << reload_text(told);
+    return code;
+  }
+  // What `check` would have said is enough; anything else has a sentence of its own.
+  if (problems.empty() || code != exit_configuration) told_by(answer, err);
+  err << "tideover: nothing changed: the daemon goes on with the configuration it has\n";
+  return code;
 }
 
 }  // namespace tideover::app

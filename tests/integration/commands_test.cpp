@@ -144,19 +144,42 @@ TEST(ReloadCommand, ShowsProblemsAsCheckDoes) {
   EXPECT_EQ(nlohmann::json::parse(json.out)["problems"].size(), 2U);
 }
 
+TEST(ReloadCommand, ShowsTheWarningsOfAGoodFile) {
+  temporary_folder const folder;
+  socket_server const daemon(folder.file("s"), 200,
+                             R"({"ok":true,"source":"/f","changed":[],"restart_needed":[],"problems":[{"severity":)"
+                             R"("warning","file":"/f","line":1,"column":2,"key":"a","message":"is odd"}]})");
+  auto const told = run_tideover({"reload", "--socket", daemon.path()});
+  EXPECT_EQ(told.exit_code, 0);
+  EXPECT_EQ(told.out, "reloaded /f: nothing changed\n");
+  EXPECT_EQ(told.err, "/f:1:2: warning: a: is odd\n");
+}
+
+TEST(ReloadCommand, IsNotTakenInByWhatIsNoDaemon) {
+  temporary_folder const folder;
+  socket_server const other(folder.file("s"), 200, "<html>hello</html>");
+  auto const told = run_tideover({"reload", "--socket", other.path()});
+  EXPECT_EQ(told.exit_code, 1);
+  EXPECT_EQ(told.out, "");
+  EXPECT_FALSE(told.err.empty());
+}
+
 TEST(ReloadCommand, PassesOnARefusal) {
   temporary_folder const folder;
   {
     socket_server const daemon(folder.file("a"), 422, R"({"error":{"code":"bad_configuration","message":"is bad"}})");
     auto const told = run_tideover({"reload", "--socket", daemon.path()});
     EXPECT_EQ(told.exit_code, 78);
-    EXPECT_EQ(told.err, "tideover: is bad\n");
+    EXPECT_EQ(told.err,
+              "tideover: is bad\ntideover: nothing changed: the daemon goes on with the configuration it has\n");
   }
   {
-    socket_server const daemon(folder.file("b"), 409, R"({"error":{"code":"busy","message":"a reload is under way"}})");
+    socket_server const daemon(folder.file("b"), 409,
+                               R"({"error":{"code":"cannot_apply","message":"127.0.0.1:1 is taken"}})");
     auto const told = run_tideover({"reload", "--socket", daemon.path()});
     EXPECT_EQ(told.exit_code, 1);
-    EXPECT_EQ(told.err, "tideover: a reload is under way\n");
+    EXPECT_EQ(told.out, "");
+    EXPECT_TRUE(told.err.starts_with("tideover: 127.0.0.1:1 is taken\ntideover: nothing changed")) << told.err;
   }
   auto const gone = run_tideover({"reload", "--socket", folder.file("none")});
   EXPECT_EQ(gone.exit_code, 1);
