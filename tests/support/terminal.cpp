@@ -53,14 +53,15 @@ terminal::~terminal() {
   if (master_ >= 0) ::close(master_);
 }
 
-bool terminal::read_more(int milliseconds) {
+terminal::came terminal::read_more(std::chrono::steady_clock::time_point by) {
+  auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - std::chrono::steady_clock::now());
   pollfd ready{master_, POLLIN, 0};
-  if (::poll(&ready, 1, milliseconds) <= 0) return false;
+  if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return came::nothing_yet;
   char block[4096];
   auto const n = ::read(master_, block, sizeof block);
-  if (n <= 0) return false;  // EIO: nobody has the other side open any more
+  if (n <= 0) return came::the_end;  // EIO: nobody has the other side open any more
   seen_.append(block, static_cast<std::size_t>(n));
-  return true;
+  return came::something;
 }
 
 bool terminal::shows(const std::string& text) {
@@ -70,8 +71,7 @@ bool terminal::shows(const std::string& text) {
       looked_at_ = at + text.size();
       return true;
     }
-    auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || !read_more(static_cast<int>(left.count()))) return false;
+    if (read_more(by) != came::something) return false;
   }
 }
 
@@ -87,11 +87,10 @@ void terminal::type(const std::string& bytes) {
 
 int terminal::exit_code() {
   auto const by = std::chrono::steady_clock::now() + patience;
-  for (;;) {  // what it still says has to be read, or it could not end
-    auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(by - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return -1;
-    if (!read_more(static_cast<int>(left.count()))) break;
-  }
+  came last;
+  do last = read_more(by);  // what it still says has to be read, or it could not end
+  while (last == came::something);
+  if (last != came::the_end) return -1;
   int status = 0;
   if (::waitpid(child_, &status, 0) != child_) return -1;
   ended_ = true;

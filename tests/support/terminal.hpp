@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,7 +31,8 @@ class terminal {
   const std::string& everything() const { return seen_; }
 
  private:
-  bool read_more(int milliseconds);  // false: nothing came, or nothing will
+  enum class came : std::uint8_t { something, nothing_yet, the_end };
+  came read_more(std::chrono::steady_clock::time_point by);
 
   int master_ = -1;
   pid_t child_ = -1;
