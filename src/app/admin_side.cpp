@@ -1,9 +1,11 @@
 #include "tideover/app/admin_side.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include "tideover/config/values.hpp"
 #include "tideover/net/listener.hpp"
@@ -16,7 +18,8 @@ namespace {
 
 constexpr auto update_while_nobody_listens = std::chrono::seconds(1);
 constexpr auto front_page =
-    "Tideover\n/livez  /readyz  /readyz?tier=local  /metrics  /api/status  /api/events  /api/contingency\n";
+    "Tideover\n/livez  /readyz  /readyz?tier=local  /metrics  /api/status  /api/events  /api/contingency  "
+    "/api/reload\n";
 
 std::string name_of_this_run() {
   std::random_device entropy;
@@ -25,11 +28,25 @@ std::string name_of_this_run() {
 
 }  // namespace
 
+admin_doors::admin_doors(admin_doors&& other) noexcept
+    : tcp(std::exchange(other.tcp, -1)),
+      address(std::move(other.address)),
+      unix_socket(std::exchange(other.unix_socket, -1)),
+      path(std::move(other.path)) {}
+
+admin_doors::~admin_doors() {
+  if (tcp >= 0) ::close(tcp);
+  if (unix_socket < 0) return;
+  ::close(unix_socket);
+  ops::remove_admin_socket(path);
+}
+
 admin_side::admin_side(boost::asio::io_context& control, adapt::host_rules hosts, ops::contingency_control& decisions,
                        admin_sources sources)
     : sources_(std::move(sources)), api_(std::move(hosts)), feed_(name_of_this_run()), server_(control, api_, feed_) {
   serve_reads();
   ops::serve_contingency(api_, decisions, sources_.configuration);
+  ops::serve_reload(api_, sources_.reload);
 }
 
 admin_side::~admin_side() { stop(); }
@@ -67,34 +84,58 @@ void admin_side::serve_reads() {
   });
 }
 
-void admin_side::open(const config::admin& settings, const std::vector<std::string>& usual_sockets) {
-  api_.set_token(settings.token);
-  auto bound = net::listen_on(settings.at.host, settings.at.port, 1);
-  address_ = bound.address;
-  bool const reachable = config::kind_of_host(settings.at.host) != config::host_kind::loopback;
-  server_.listen_tcp(bound.descriptors.front(), address_.front() == '[', reachable && !settings.allow_unauthenticated);
-
+admin_doors admin_side::prepare(const config::admin& settings, const std::vector<std::string>& usual_sockets) {
+  admin_doors made;
+  if (address_.empty() || settings.at.host != settings_.at.host || settings.at.port != settings_.at.port) {
+    bool const ours = !address_.empty() && settings.at.port == settings_.at.port && settings.at.port != 0;
+    auto const bound = net::listen_on(settings.at.host, settings.at.port, 1,
+                                      ours ? net::port_use::may_be_ours : net::port_use::must_be_free);
+    made.tcp = bound.descriptors.front();
+    made.address = bound.address;
+  }
   auto const take = [&](const std::string& path) {
     auto const socket = ops::listen_on_admin_socket(path);
-    if (socket.descriptor < 0) return socket.problem;
-    server_.listen_unix(socket.descriptor);
-    socket_ = path;
-    return std::string();
+    if (socket.descriptor >= 0) {
+      made.unix_socket = socket.descriptor;
+      made.path = path;
+    }
+    return socket.problem;
   };
   if (!settings.socket_path.empty()) {
+    if (settings.socket_path == socket_) return made;
     if (auto const problem = take(settings.socket_path); !problem.empty())
       throw std::runtime_error("no admin socket: " + problem);
-    return;
+    return made;
   }
+  if (!socket_.empty() && settings_.socket_path.empty()) return made;
   std::string why;
   for (const auto& path : usual_sockets) {
+    if (path == socket_) return made;
     auto const problem = take(path);
-    if (problem.empty()) return;
+    if (problem.empty()) return made;
     if (!why.empty()) why += "; ";
     why += problem;
   }
   if (!why.empty())
     spdlog::info("no admin socket ({}): commands such as `tideover status` need one; set admin.socket", why);
+  return made;
+}
+
+void admin_side::open(admin_doors doors, const config::admin& settings, adapt::host_rules hosts) {
+  settings_ = settings;
+  api_.set_token(settings.token);
+  api_.set_hosts(std::move(hosts));
+  bool const reachable = config::kind_of_host(settings.at.host) != config::host_kind::loopback;
+  server_.set_reads_need_token(reachable && !settings.allow_unauthenticated);
+  if (doors.tcp >= 0) {
+    address_ = doors.address;
+    server_.listen_tcp(std::exchange(doors.tcp, -1), address_.front() == '[');
+  }
+  if (doors.unix_socket >= 0) {
+    server_.listen_unix(std::exchange(doors.unix_socket, -1));
+    if (!socket_.empty()) ops::remove_admin_socket(socket_);
+    socket_ = doors.path;
+  }
 }
 
 void admin_side::tick(time_point now) {

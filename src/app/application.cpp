@@ -111,7 +111,7 @@ class signal_listener {
     signals_.async_wait([this](boost::system::error_code ec, int signal) {
       if (ec) return;
       if (signal == SIGHUP) {
-        spdlog::warn("SIGHUP: this version cannot reload its configuration; restart the service instead");
+        running_.reload("SIGHUP");
       } else if (!draining_) {
         draining_ = true;
         spdlog::info("{}: draining; a second signal ends at once", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -155,6 +155,8 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.usual_sockets = config::usual_admin_sockets(world);
   service_manager manager(world);
   options.alive = [&manager](time_point now) { manager.alive(now); };
+  options.load_again = [&command, &world] { return config::load(command.flags, world); };
+  options.reloading = [&manager](bool begins) { begins ? manager.reloading() : manager.ready(); };
   try {
     daemon running(options);
     signal_listener const signals(running, manager);

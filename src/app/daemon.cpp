@@ -4,32 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <optional>
 #include <random>
-#include <stdexcept>
-#include <thread>
 
-#include "exchange_reporter.hpp"
-#include "routes.hpp"
-#include "tideover/app/admin_side.hpp"
-#include "tideover/net/hosted_loop.hpp"
-#include "tideover/net/listener.hpp"
-#include "tideover/ops/cloud_probe.hpp"
-#include "tideover/ops/contingency_control.hpp"
-#include "tideover/ops/journal.hpp"
-#include "tideover/ops/local_tier.hpp"
-#include "tideover/proxy/worker.hpp"
+#include "daemon_parts.hpp"
 
 namespace tideover::app {
 
 namespace {
-
-std::int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 std::string machine_name() {
   char name[256] = "";
@@ -37,221 +19,60 @@ std::string machine_name() {
   return name;
 }
 
-/// Names compiled in at configuration time of the build.
-std::string version() { return TIDEOVER_VERSION; }
-
 }  // namespace
 
-struct daemon::parts {
-  explicit parts(const daemon_options& options)
-      : configuration(options.configuration),
-        memory(configuration->limits.replay_memory),
-        log(options.log_descriptor),
-        routes(make_routes(*configuration, {options.https_proxy, options.no_proxy})),
-        health(*configuration),
-        events({.directory = options.state_directory}),
-        decisions(configuration->contingency, options.state_directory, events, contingency, unix_seconds(),
-                  clock::now()),
-        drain_timer(host.context()),
-        usual_sockets(options.usual_sockets),
-        alive(options.alive) {}
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
-  void bind();
-  void listen_for_admin();
-  void start_workers(std::vector<std::vector<proxy::listening_socket>> sockets);
-  void worker_ended();
-  void log_breakers();
-  ops::status_facts facts();
-  bool all_loops_turn(time_point now) const;
-  void log_readiness(const ops::readiness_report& report);
-  bool trouble() const;
-  policy::ready_state local_state() const;
-  std::string metrics_text() const;
+std::size_t worker_count(const config::snapshot& configuration) {
+  return configuration.workers != 0 ? configuration.workers : std::max(1u, std::thread::hardware_concurrency());
+}
 
-  config::snapshot_ptr configuration;
-  net::hosted_loop host;
-  net::event_loop& control = host.loop();
-  net::resolver names;
-  proxy::memory_budget memory;
-  std::atomic<std::size_t> connections{0};
-  ops::line_writer log;
-  ops::line_format format = ops::line_format::json;
-  ops::notice_pace refused_keys{std::chrono::minutes(1)};
-  std::vector<proxy::upstream_route> routes;
-  proxy::health_table health;
-  ops::journal events;
-  proxy::contingency_view contingency;
-  proxy::client_gate clients;
-  ops::contingency_control decisions;
-  proxy::services shared;
-  std::optional<ops::local_tier> local;
-  std::optional<ops::cloud_probe> probe;
-  std::vector<std::unique_ptr<exchange_reporter>> reporters;
-  std::vector<std::unique_ptr<proxy::worker>> workers;
-  std::vector<std::thread> threads;
-  std::size_t running = 0;  // control loop only
-  ops::metrics_registry registry;
-  std::optional<admin_side> admin;
-  boost::asio::steady_timer drain_timer;
-  std::atomic<bool> draining{false};
-  std::vector<std::string> const usual_sockets;
-  std::function<void(time_point)> const alive;
-  std::int64_t const started = unix_seconds();
-  bound_addresses addresses;
-};
+daemon::parts::parts(const daemon_options& given)
+    : options(given),
+      memory(given.configuration->limits.replay_memory),
+      log(given.log_descriptor),
+      format(given.log_json ? ops::line_format::json : ops::line_format::text),
+      events({.directory = given.state_directory}),
+      process{control, names, memory, clients, connections, machine_name(), {given.https_proxy, given.no_proxy}},
+      current(std::make_shared<generation>(given.configuration, process, nullptr)),
+      decisions(given.configuration->contingency, given.state_directory, events, current->contingency(), unix_seconds(),
+                clock::now()),
+      doors(worker_count(*given.configuration)),
+      drain_timer(host.context()) {}
 
 void daemon::parts::bind() {
-  std::size_t count = configuration->workers;
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  auto plan = doors.prepare(configuration());
+  current->begin();
+  watch_readiness();
+  start_workers(plan);
+  doors.commit(plan);
+  open_admin();
+  addresses.proxy = doors.addresses();
+}
 
-  std::vector<std::vector<proxy::listening_socket>> sockets(count);
-  for (const auto& listener : configuration->listeners) {
-    net::ssl_context tls;
-    if (listener.tls) tls = net::make_server_context(listener.tls->certificate_file, listener.tls->key_file);
-    auto bound = net::listen_on(listener.at.host, listener.at.port, count);
-    for (std::size_t i = 0; i < count; ++i) sockets[i].push_back({bound.descriptors[i], tls});
-    addresses.proxy.push_back(std::move(bound.address));
-  }
-
-  shared.configuration = configuration;
-  shared.upstreams = routes;
-  for (const auto& u : configuration->upstreams)
-    shared.gates.push_back(u.tier == tier::local ? std::make_shared<proxy::local_gate>(u) : nullptr);
-  shared.hosts = {machine_name(), configuration->hosts};
-  shared.names = &names;
-  shared.memory = &memory;
-  shared.health = &health;
-  shared.contingency = &contingency;
-  shared.clients = &clients;
-  shared.connections = &connections;
-  local.emplace(control, shared);
-  shared.local = &*local;
-  if (auto* const readiness = local->readiness())
-    readiness->on_change = [this](const ops::readiness_report& report) { log_readiness(report); };
-
+void daemon::parts::start_workers(listeners::plan& plan) {
   std::random_device entropy;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < worker_count(configuration()); ++i) {
     reporters.push_back(std::make_unique<exchange_reporter>(log, format, refused_keys));
     registry.add(&reporters.back()->metrics());
     std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
-    workers.push_back(std::make_unique<proxy::worker>(shared, *reporters.back(), std::move(sockets[i]), seed));
+    workers.push_back(
+        std::make_unique<proxy::worker>(lend(current, control), *reporters.back(), plan.take(i).opened, seed));
   }
-  probe.emplace(control, shared);
-  listen_for_admin();
 }
 
-void daemon::parts::listen_for_admin() {
+void daemon::parts::open_admin() {
   admin_sources sources;
   sources.facts = [this] { return facts(); };
   sources.metrics = [this] { return metrics_text(); };
-  sources.configuration = [this] { return configuration; };
-  admin.emplace(host.context(), shared.hosts, decisions, std::move(sources));
-  admin->open(configuration->admin, usual_sockets);
+  sources.configuration = [this] { return shared().configuration; };
+  sources.reload = [this](const std::string& who) { return reload(who); };
+  admin.emplace(host.context(), shared().hosts, decisions, std::move(sources));
+  admin->open(admin->prepare(configuration().admin, options.usual_sockets), configuration().admin, shared().hosts);
   addresses.admin = admin->address();
   addresses.admin_socket = admin->socket();
-}
-
-/// A worker whose loop stands still for longer than this hangs: its tick comes ten times a second.
-bool daemon::parts::all_loops_turn(time_point now) const {
-  return std::all_of(workers.begin(), workers.end(),
-                     [&](const auto& w) { return w->ended() || now - w->last_turn() < std::chrono::seconds(5); });
-}
-
-ops::status_facts daemon::parts::facts() {
-  ops::status_facts f;
-  f.version = version();
-  f.started = started;
-  f.now = unix_seconds();
-  f.pid = ::getpid();
-  f.draining = draining;
-  f.proxy_addresses = addresses.proxy;
-  f.admin_address = addresses.admin;
-  f.admin_socket = addresses.admin_socket;
-  f.configuration = configuration;
-  f.contingency = &decisions.state();
-  f.contingency_not_kept = decisions.not_kept();
-  f.obstacles = health.obstacles();
-  f.catalog = local->current();
-  f.catalog_problem = local->problem();
-  f.local_ready = local_state();
-  f.connections = connections.load(std::memory_order_relaxed);
-  f.log_lines_dropped = log.dropped();
-  auto const journal = events.state();
-  f.journal_lines_lost = journal.lost;
-  f.journal_writable = journal.writable;
-  f.journal_problem = journal.problem;
-  return f;
-}
-
-std::string daemon::parts::metrics_text() const {
-  ops::process_view view;
-  view.version = version();
-  view.log_lines_dropped = log.dropped();
-  auto const journal = events.state();
-  view.journal_writable = journal.writable;
-  view.journal_lines_lost = journal.lost;
-  for (const auto& cause : decisions.state().causes())
-    view.contingency.push_back({cause.workflow, std::string(token(cause.source))});
-  bool const local_up = local->current()->known && local->problem().empty();
-  for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i) {
-    const auto& u = configuration->upstreams[i];
-    if (u.tier == tier::local) {
-      view.upstreams.push_back({u.name, local_up});
-      view.queues.push_back({u.name, shared.gates[i]->waiting()});
-      continue;
-    }
-    // Down is what cannot be reached, and what refuses for now; one model that nobody asks for is neither.
-    auto const state = health.shown_state(i);
-    bool const reachable = health.way_is_clear(i);
-    view.upstreams.push_back({u.name, reachable && state != policy::circuit_breaker::state::open});
-    view.breakers.push_back({u.name, state});
-  }
-  if (const auto* readiness = local->readiness()) {
-    auto const report = readiness->report();
-    for (auto const check : policy::all_ready_checks)
-      if (auto const state = report.verdict.of(check); state != policy::ready_state::unknown)
-        view.local_checks.push_back({report.upstream, std::string(token(check)), state == policy::ready_state::ready});
-    for (const auto& m : report.models) {
-      if (m.tokens_per_second > 0) view.local_speeds.push_back({m.model, m.tokens_per_second});
-      if (m.gpu_known) view.local_gpu.push_back({m.model, m.gpu_fraction});
-    }
-  }
-  return registry.render(view);
-}
-
-void daemon::parts::log_breakers() {
-  for (const auto& change : health.take_changes()) {
-    const auto& u = configuration->upstreams[change.upstream];
-    auto const now = std::chrono::system_clock::now().time_since_epoch();
-    log.write(ops::breaker_line(change, u.name, u.title,
-                                std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
-    ops::journal_entry entry{.event = "breaker", .who = "tideover", .why = std::string(token(change.why))};
-    entry.more["upstream"] = u.name;
-    entry.more["state"] = token(change.state);
-    if (!change.model.empty()) entry.more["model"] = change.model;
-    events.write(entry);
-  }
-}
-
-void daemon::parts::log_readiness(const ops::readiness_report& report) {
-  const auto* u = configuration->find_upstream(report.upstream);
-  auto const now = std::chrono::system_clock::now().time_since_epoch();
-  log.write(ops::readiness_line(report, u ? std::string_view(u->title) : std::string_view(report.upstream),
-                                std::chrono::duration_cast<std::chrono::microseconds>(now).count(), format));
-}
-
-/// Is a cloud left alone for now? Then its stand-ins stay warm, even without traffic.
-bool daemon::parts::trouble() const {
-  for (std::uint16_t i = 0; i < configuration->upstreams.size(); ++i)
-    if (configuration->upstreams[i].tier == tier::cloud &&
-        (!health.way_is_clear(i) || health.shown_state(i) != policy::circuit_breaker::state::closed))
-      return true;
-  return false;
-}
-
-policy::ready_state daemon::parts::local_state() const {
-  const auto* readiness = local->readiness();
-  return readiness ? readiness->report().verdict.state : policy::ready_state::down;
 }
 
 void daemon::parts::worker_ended() {
@@ -261,10 +82,23 @@ void daemon::parts::worker_ended() {
   }
 }
 
-daemon::daemon(const daemon_options& options) : parts_(std::make_unique<parts>(options)) {
-  parts_->format = options.log_json ? ops::line_format::json : ops::line_format::text;
-  parts_->bind();
+void daemon::parts::tick(time_point now) {
+  local().tick(now, trouble());
+  if (!draining) current->probe().tick(now);
+  decisions.tick(now);
+  admin->tick(now);
+  if (options.alive && all_loops_turn(now)) options.alive(now);
+  auto const advance = [now](const generation& g) {
+    for (const auto& gate : g.shared().gates)
+      if (gate) gate->advance(now);
+  };
+  advance(*current);
+  for (const auto& g : old_generations) advance(*g);
+  forget_old_generations();
+  log_breakers();
 }
+
+daemon::daemon(const daemon_options& options) : parts_(std::make_unique<parts>(options)) { parts_->bind(); }
 
 daemon::~daemon() {
   for (auto& t : parts_->threads)
@@ -286,16 +120,7 @@ void daemon::run() {
       p.control.inbox()->post([&p] { p.worker_ended(); });
     });
   }
-  p.control.on_tick = [&p](time_point now) {
-    p.local->tick(now, p.trouble());
-    if (!p.draining) p.probe->tick(now);
-    p.decisions.tick(now);
-    p.admin->tick(now);
-    if (p.alive && p.all_loops_turn(now)) p.alive(now);
-    for (const auto& gate : p.shared.gates)
-      if (gate) gate->advance(now);
-    p.log_breakers();
-  };
+  p.control.on_tick = [&p](time_point now) { p.tick(now); };
   p.host.run();
   for (auto& t : p.threads) t.join();
   p.threads.clear();
@@ -310,7 +135,7 @@ void daemon::drain() {
     if (p.draining.exchange(true)) return;
     p.admin->draining();
     for (auto& w : p.workers) w->drain();
-    p.drain_timer.expires_after(p.configuration->limits.drain);
+    p.drain_timer.expires_after(p.configuration().limits.drain);
     p.drain_timer.async_wait([&p](boost::system::error_code ec) {
       if (ec) return;
       spdlog::warn("the drain time is over: what is still running ends now");
@@ -327,15 +152,21 @@ void daemon::stop() {
   });
 }
 
+void daemon::reload(std::string who) {
+  auto& p = *parts_;
+  p.control.inbox()->post([&p, who = std::move(who)] { (void)p.reload(who); });
+}
+
 void daemon::post(std::function<void()> work) { parts_->control.inbox()->post(std::move(work)); }
 
 daemon::local_state daemon::local() const {
-  auto const catalog = parts_->local->current();
-  return {catalog->known, catalog->models.size(), parts_->local->problem()};
+  auto const& tier = parts_->local();
+  auto const catalog = tier.current();
+  return {catalog->known, catalog->models.size(), tier.problem()};
 }
 
 std::vector<policy::contingency_cause> daemon::contingency() const { return parts_->decisions.state().causes(); }
 
-void daemon::ask_local(std::function<void()> done) { parts_->local->refresh(std::move(done)); }
+void daemon::ask_local(std::function<void()> done) { parts_->local().refresh(std::move(done)); }
 
 }  // namespace tideover::app

@@ -62,4 +62,6 @@ void set_up_program_log(const config::log& settings, bool json) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void set_program_log_level(config::log_level level) { spdlog::set_level(to_spdlog(level)); }
+
 }  // namespace tideover::app

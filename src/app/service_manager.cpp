@@ -31,6 +31,12 @@ service_manager::service_manager(const config::surroundings& world)
     between_ = std::chrono::microseconds(*span / 2);
 }
 
+/// With the monotonic clock's word on when, as Type=notify-reload asks for (sd_notify(3)).
+void service_manager::reloading() const {
+  auto const since_boot = std::chrono::duration_cast<std::chrono::microseconds>(clock::now().time_since_epoch());
+  say("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(since_boot.count()));
+}
+
 void service_manager::alive(time_point now) {
   if (!between_ || now < next_) return;
   next_ = after(now, *between_);

@@ -239,7 +239,16 @@ class walker {
     if (!why.empty()) return error(node.at, path, shown + " " + why);
     if (std::holds_alternative<std::monostate>(made)) return;
     if (row.path == "contingency.workflows[]") contingency_list_.push_back({path, node.at, (*text).text, node.text});
+    remember(path, row, node.text, (*text).text);
     row.store(target_, made);
+  }
+
+  /// What a variable or a file holds is compared, never shown.
+  void remember(const std::string& path, const key_row& row, const std::string& written, std::string value) {
+    if (row.kind == value_kind::path && !value.empty())
+      value += '\0' + world_.read_file(value.front() == '/' ? value : folder_ + value).value_or("");
+    const bool shown = row.kind != value_kind::prose && written.find('@') == std::string::npos;
+    target_.made.settings[path] = {shown ? printable(written) : std::string(), sha256(value)};
   }
 
   // One value, or `why` not. Problems that need a sentence of their own are reported here and leave monostate.
@@ -390,6 +399,7 @@ class walker {
     const std::string full = found.key.empty() ? path : path + "." + found.key;
     if (!found.file.empty()) warn_if_world_readable(found.file, found.at, full);
     if (!found.error.empty()) return error(found.at, full, std::move(found.error));
+    target_.made.settings[path] = {{}, sha256(found.value.reveal_for_wire())};
     row.store(target_, value{std::move(found.value)});
   }
 

@@ -45,7 +45,7 @@ socket_address address_of(int fd) {
 
 }  // namespace
 
-bound_sockets listen_on(const std::string& host, std::uint16_t port, std::size_t sockets) {
+bound_sockets listen_on(const std::string& host, std::uint16_t port, std::size_t sockets, port_use use) {
   auto at = address_of_literal(host.empty() || host == "*" ? "0.0.0.0"
                                : host == "localhost"       ? "127.0.0.1"
                                                            : host,
@@ -55,7 +55,7 @@ bound_sockets listen_on(const std::string& host, std::uint16_t port, std::size_t
 
   int error = 0;
   // SO_REUSEPORT alone would let a second daemon of the same user share the port in silence: first see that it is free.
-  if (port != 0) {
+  if (port != 0 && use == port_use::must_be_free) {
     int const probe = open_socket(at, false, error);
     if (probe < 0) throw std::runtime_error(explain(where, error));
     // With SO_REUSEADDR a bind beside another listener may succeed; listen() then tells.

@@ -72,6 +72,13 @@ admin_reply reply_to(beast::error_code error) {
   return error_reply(400, "bad_request", "This is not a well-formed HTTP/1.1 request.");
 }
 
+/// The loops that accept from them see it and end; until then they refer to them.
+template <class Doors>
+void close_all(Doors& doors) {
+  beast::error_code ignored;
+  for (auto& door : doors) door->close(ignored);
+}
+
 }  // namespace
 
 struct admin_server::state : std::enable_shared_from_this<admin_server::state> {
@@ -83,6 +90,7 @@ struct admin_server::state : std::enable_shared_from_this<admin_server::state> {
   std::vector<std::unique_ptr<tcp::acceptor>> tcp_doors;
   std::vector<std::unique_ptr<unix_socket::acceptor>> unix_doors;
   std::size_t connections = 0;
+  bool reads_need_token = false;
 
   template <class Acceptor, class Describe>
   asio::awaitable<void> accept_all(Acceptor& acceptor, Describe describe);
@@ -287,11 +295,14 @@ admin_server::admin_server(asio::io_context& control, admin_api& api, event_feed
 
 admin_server::~admin_server() { stop(); }
 
-void admin_server::listen_tcp(int descriptor, bool v6, bool reads_need_token) {
+void admin_server::set_reads_need_token(bool needed) { state_->reads_need_token = needed; }
+
+void admin_server::listen_tcp(int descriptor, bool v6) {
+  close_all(state_->tcp_doors);
   auto acceptor = std::make_unique<tcp::acceptor>(state_->control, v6 ? tcp::v6() : tcp::v4(), descriptor);
-  auto const describe = [reads_need_token](const tcp::socket& socket) {
+  auto const describe = [s = state_.get()](const tcp::socket& socket) {
     admin_door door;
-    door.reads_need_token = reads_need_token;
+    door.reads_need_token = s->reads_need_token;
     beast::error_code ec;
     auto const peer = socket.remote_endpoint(ec);
     door.address = ec ? "unknown" : peer.address().to_string();
@@ -302,6 +313,7 @@ void admin_server::listen_tcp(int descriptor, bool v6, bool reads_need_token) {
 }
 
 void admin_server::listen_unix(int descriptor) {
+  close_all(state_->unix_doors);
   auto acceptor = std::make_unique<unix_socket::acceptor>(state_->control, unix_socket(), descriptor);
   auto const describe = [](unix_socket::socket& socket) {
     admin_door door;
@@ -315,9 +327,8 @@ void admin_server::listen_unix(int descriptor) {
 }
 
 void admin_server::stop() {
-  beast::error_code ignored;
-  for (auto& door : state_->tcp_doors) door->close(ignored);
-  for (auto& door : state_->unix_doors) door->close(ignored);
+  close_all(state_->tcp_doors);
+  close_all(state_->unix_doors);
 }
 
 }  // namespace tideover::ops

@@ -28,6 +28,10 @@ void cloud_probe::tick(time_point now) {
   }
 }
 
+bool cloud_probe::quiet() const {
+  return std::none_of(upstreams_.begin(), upstreams_.end(), [](const probed& u) { return u.asking; });
+}
+
 /// A little less than the interval, and never in step with other daemons: what is left is for the connecting itself.
 duration cloud_probe::pause(const config::upstream& u) {
   auto const interval = std::min<duration>(u.breaker.open_for, longest_interval);

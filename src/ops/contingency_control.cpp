@@ -23,7 +23,7 @@ json time_or_null(std::optional<std::int64_t> unix_seconds) {
 
 contingency_control::contingency_control(config::contingency imposed, std::string state_directory, journal& events,
                                          proxy::contingency_view& view, std::int64_t unix_now, time_point now)
-    : store_(std::move(state_directory)), events_(events), view_(view) {
+    : store_(std::move(state_directory)), events_(events), view_(&view) {
   auto found = store_.load();
   for (auto& d : found.decisions) d.ends = policy::end_after_restart(d, unix_now, now);
   state_ = policy::contingency(std::move(imposed), std::move(found.decisions));
@@ -44,7 +44,7 @@ contingency_control::contingency_control(config::contingency imposed, std::strin
   }
   for (const auto& d : state_.decided())
     spdlog::warn("contingency for {} is on by a decision of {}: {}", d.workflow, d.who, d.reason);
-  view_.show(state_);
+  view_->show(state_);
 }
 
 void contingency_control::turn_on(const order& what, std::int64_t unix_now, time_point now) {
@@ -85,14 +85,15 @@ void contingency_control::tick(time_point now) {
   if (not_kept_.empty()) spdlog::info("the contingency decisions are on disk now");
 }
 
-void contingency_control::impose(config::contingency imposed) {
+void contingency_control::impose(config::contingency imposed, proxy::contingency_view& view) {
   state_.impose(std::move(imposed));
-  view_.show(state_);
+  view_ = &view;
+  view_->show(state_);
 }
 
 /// In force first, on disk next: an operator who sees an outage of the disk as well is not to wait for it.
 void contingency_control::changed() {
-  view_.show(state_);
+  view_->show(state_);
   not_kept_ = store_.save(state_.decided());
   if (!not_kept_.empty())
     spdlog::error("this contingency decision is in force but would not survive a restart: {}", not_kept_);

@@ -78,6 +78,10 @@ std::optional<duration> local_tier::load_ends_in(std::string_view model) const {
   return std::max<duration>({usual - so_far, so_far / 2 - usual / 4, std::chrono::seconds(1)});
 }
 
+bool local_tier::quiet() const {
+  return catalog_.quiet() && (!monitor_ || monitor_->quiet()) && (!warmth_ || warmth_->quiet());
+}
+
 void local_tier::tick(time_point now, bool trouble) {
   catalog_.tick(now);
   if (monitor_) monitor_->tick(now);

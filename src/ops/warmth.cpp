@@ -84,6 +84,13 @@ std::optional<time_point> warmth::loading_since(std::string_view model) const {
   return since;
 }
 
+bool warmth::quiet() const {
+  std::lock_guard const lock(mutex_);
+  return std::none_of(models_.begin(), models_.end(), [](const auto& m) {
+    return std::any_of(m.second.urls.begin(), m.second.urls.end(), [](const at_url& u) { return u.busy; });
+  });
+}
+
 /// On the control loop, without the mutex.
 void warmth::begin(warm_model& m, std::uint16_t url, std::string keep_alive, std::uint64_t window) {
   {

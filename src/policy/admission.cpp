@@ -26,6 +26,15 @@ admission::admission(admission_settings settings)
   settings_.concurrency = std::max(settings_.concurrency, 1u);
 }
 
+void admission::adjust(const admission_settings& settings, time_point now) {
+  auto const urls = settings_.urls;
+  settings_ = settings;
+  settings_.urls = urls;
+  settings_.concurrency = std::max(settings_.concurrency, 1u);
+  for (auto& w : waiting_) w.until = std::min(after(w.since, settings_.queue_wait), w.wish.start_by);
+  advance(now);
+}
+
 bool admission::fits(const place_wish& wish, std::size_t url) {
   return wish.urls.empty() || (url < wish.urls.size() && wish.urls[url] != url_fit::absent);
 }

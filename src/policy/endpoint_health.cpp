@@ -65,6 +65,25 @@ endpoint_health::endpoint_health(std::vector<std::optional<breaker_settings>> up
   }
 }
 
+void endpoint_health::take_over(const endpoint_health& before, const std::vector<std::optional<std::uint16_t>>& was) {
+  for (std::size_t i = 0; i < connections_.size() && i < was.size(); ++i) {
+    if (!was[i] || !connections_[i] || !before.connections_[*was[i]]) continue;
+    connections_[i] = before.connections_[*was[i]];
+    connections_[i]->to.breaker = connections_[i]->to.breaker.renewed(*settings_[i]);
+    auto const upstream = static_cast<std::uint16_t>(i);
+    for (const auto& [key, known] : before.services_) {
+      if (key.upstream != *was[i]) continue;
+      auto* const s = follow({upstream, key.credential, key.model}, time_point::min());
+      if (s == nullptr) break;
+      s->of = known.of;
+      s->of.breaker = known.of.breaker.renewed(*settings_[i]);
+      s->rests_until = known.rests_until;
+      s->rests_for = known.rests_for;
+      s->unhinted_rests = known.unhinted_rests;
+    }
+  }
+}
+
 std::optional<reason> endpoint_health::refuses(const health_key& key, time_point now) const {
   if (key.upstream >= connections_.size() || !connections_[key.upstream]) return std::nullopt;
   auto const it = services_.find(key);

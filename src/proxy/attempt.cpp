@@ -16,8 +16,9 @@ namespace {
 constexpr unsigned max_interim_responses = 100;  // 1xx before the answer: all are swallowed, endless ones are none
 }
 
-attempt::attempt(worker& home, net::stream& caller, std::size_t upstream, std::optional<cloud_pass> pass)
-    : home_(home), caller_(caller), upstream_(upstream), pass_(pass), whole_(*home.shared().memory) {
+attempt::attempt(worker& home, worker_generation& under, net::stream& caller, std::size_t upstream,
+                 std::optional<cloud_pass> pass)
+    : home_(home), generation_(under), caller_(caller), upstream_(upstream), pass_(pass), whole_(*shared().memory) {
   head_.fields = home.borrow_fields();
 }
 
@@ -34,10 +35,10 @@ attempt_end attempt::fail(reason why, phase at, std::string detail, int status) 
 }
 
 net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
-  bool const outside = home_.shared().upstreams[upstream_].target.outside;
-  if (pass_ || !outside) home_.used(upstream_, clock::now());
+  bool const outside = shared().upstreams[upstream_].target.outside;
+  if (pass_ || !outside) generation_.used(upstream_, clock::now());
   if (!fresh) {
-    connection_ = home_.pool().take(upstream_, pass_);
+    connection_ = generation_.pool.take(upstream_, pass_);
     if (connection_) {
       reused_ = true;
       co_return attempt_end::done;
@@ -45,8 +46,8 @@ net::task<attempt_end> attempt::connect(time_point by, bool fresh) {
   }
   reused_ = false;
   auto const began = clock::now();
-  auto dialled = co_await net::dial(home_.loop(), *home_.shared().names, home_.shared().upstreams[upstream_].target,
-                                    home_.pool().sessions(upstream_), by, &caller_.source(), pass_);
+  auto dialled = co_await net::dial(home_.loop(), *shared().names, shared().upstreams[upstream_].target,
+                                    generation_.pool.sessions(upstream_), by, &caller_.source(), pass_);
   waited_ += clock::now() - began;
   if (dialled.connection) {
     connection_ = std::move(dialled.connection);
@@ -132,7 +133,7 @@ net::task<attempt_end> attempt::open(const outgoing_request& what, time_point co
     bool const died_in_silence = step == attempt_end::failed && problem_.why == reason::connect && !heard_anything_;
     // Only a connection that had idled may be replaced: on a fresh one the request may have been taken (contract §4).
     if (died_in_silence && reused_ && what.may_repeat && !fresh) {
-      home_.pool().close_idle(upstream_);
+      generation_.pool.close_idle(upstream_);
       continue;
     }
     co_return step;
@@ -345,7 +346,7 @@ void attempt::start_over() {
 void attempt::settle() {
   if (!connection_) return;
   if (complete_ && framing_.keep_alive && sent_all_ && !odd_)
-    home_.pool().give_back(upstream_, std::move(connection_), clock::now());
+    generation_.pool.give_back(upstream_, std::move(connection_), clock::now());
   connection_.reset();
 }
 

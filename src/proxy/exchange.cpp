@@ -7,14 +7,16 @@ namespace tideover::proxy {
 using net::on;
 using net::woken;
 
-exchange::exchange(worker& home, net::stream& down, std::string& left_over)
+exchange::exchange(worker& home, const door& entrance, net::stream& down, std::string& left_over)
     : home_(home),
+      generation_(home.generation()),
+      entrance_(entrance),
       down_(down),
       left_over_(left_over),
-      out_(down, *home.shared().memory, home.shared().configuration->limits.write_stall),
+      out_(down, *shared().memory, configuration().limits.write_stall),
       started_(clock::now()),
-      block_(*home.shared().memory),
-      chunked_body_(*home.shared().memory) {
+      block_(*shared().memory),
+      chunked_body_(*shared().memory) {
   record_.request_id = home.next_request_id();
   record_.first_byte = duration(-1);
 }
@@ -58,7 +60,7 @@ policy::failover::step exchange::next_step() {
   struct admitting final : policy::health_view {
     explicit admitting(exchange& e) : mine(e) {}
     std::optional<reason> refuses(std::uint16_t upstream) const override {
-      auto& health = *mine.home_.shared().health;
+      auto& health = *mine.shared().health;
       auto const refusal =
           health.admit(upstream, health.fingerprint(upstream, mine.head_), mine.facts_.model, mine.asked_);
       if (!refusal) return std::nullopt;
@@ -89,7 +91,7 @@ policy::exchange_plan exchange::plan() const {
 }
 
 std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits) {
-  return std::make_unique<leg>(home_, down_, upstream, limits, std::move(asked_), pass_);
+  return std::make_unique<leg>(home_, *generation_, down_, upstream, limits, std::move(asked_), pass_);
 }
 
 /// Told once, when it is certain that another candidate than the first choice is the one to serve.
@@ -165,7 +167,7 @@ void exchange::leg_failed(leg& l) {
   }
   record_.upstream_time += l.call.waited();
   if (what.why == reason::auth) home_.sink().key_refused(settings, what);
-  auto& health = *home_.shared().health;
+  auto& health = *shared().health;
   auto const now = clock::now();
   l.permit.failed(what);
   if (settings.retry.attempts != 0) {

@@ -48,7 +48,7 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
 
 outgoing_request exchange::outgoing(const leg& l) const {
   const auto& settings = upstream_settings(l.upstream);
-  const auto& way = home_.shared().upstreams[l.call.way()];
+  const auto& way = shared().upstreams[l.call.way()];
   bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
@@ -142,7 +142,7 @@ net::task<attempt_end> exchange::ask(leg& l) {
     auto out = outgoing(l);
     // The base path of an upstream's URL stands before every target.
     std::string target;
-    if (const auto& base = home_.shared().upstreams[l.call.way()].base_path; !base.empty()) {
+    if (const auto& base = shared().upstreams[l.call.way()].base_path; !base.empty()) {
       target = base;
       target += out.head.target;
       out.head.target = target;
@@ -222,7 +222,7 @@ net::task<attempt_end> exchange::hold_stream(leg& l) {
   // A tool call that is demanded can only be asked for again while the caller has seen nothing.
   bool const to_the_end = w.on_cut == config::on_cut::hold || (l.translated && replay_.must_call);
   // What was translated is in the words of the vendor, without a local server's oddities.
-  auto& s = l.stream.emplace(route_.what, l.translated ? dialect::openai : settings.dialect, *home_.shared().memory);
+  auto& s = l.stream.emplace(route_.what, l.translated ? dialect::openai : settings.dialect, *shared().memory);
   if (w.on_cut == config::on_cut::continue_it && settings.tier == tier::cloud) {
     adapt::chat::answer::splice_options options;
     options.include_usage = facts_.include_usage;

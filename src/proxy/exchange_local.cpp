@@ -24,7 +24,7 @@ bool works(std::string_view native_path) {
 /// Asks the local server what it has, for when nothing is known yet. The answer comes through the worker's mailbox.
 net::task<void> exchange::wait_for_catalog(time_point by) {
   auto const done = std::make_shared<net::event_source>();
-  home_.shared().local->refresh([inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
+  shared().local->refresh([inbox = home_.loop().inbox(), loop = &home_.reactions(), done] {
     inbox->post([loop, done] { done->raise(*loop, net::signalled); });
   });
   (void)co_await home_.reactions().wait(by, on(*done, net::signalled), on(down_.source(), net::hangup));
@@ -39,25 +39,25 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 net::task<attempt_end> exchange::prepare_local(leg& l) {
   bool const native = route_.what == endpoint::ollama_native;
   if (native && !works(route_.path)) co_return attempt_end::done;
-  auto catalog = home_.shared().local->current();
+  auto catalog = shared().local->current();
   if (!catalog->known || catalog->models.empty()) {
     co_await wait_for_catalog(l.limits.connect);
     if (home_.reactions().stopping()) co_return attempt_end::stopped;
     if (down_.peer_closed()) co_return attempt_end::client_gone;
-    catalog = home_.shared().local->current();
+    catalog = shared().local->current();
   }
   if (!native) {
     auto const chosen = choose_local_model(l, *catalog);
     if (chosen != attempt_end::done) co_return chosen;
     // The cloud is in trouble: whoever comes next shall find the model warm, whether or not this caller stays.
     auto const why = machine_->cloud_failure();
-    if (why && *why != reason::policy) home_.shared().local->expect(local_model_);
+    if (why && *why != reason::policy) shared().local->expect(local_model_);
   }
   auto step = co_await enter_local(l, *catalog);
   if (step != attempt_end::done || native) co_return step;
   step = co_await load_local_model(l);
   if (step != attempt_end::done) co_return step;
-  co_return write_local_request(l, *home_.shared().local->current());
+  co_return write_local_request(l, *shared().local->current());
 }
 
 policy::model_tables exchange::model_tables(std::uint16_t upstream) const {
@@ -144,12 +144,12 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
 
 /// A place at one of the server's URLs. The time in the queue is nobody's silence: the leg's limits begin behind it.
 net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog& catalog) {
-  auto const& gates = home_.shared().gates;
+  auto const& gates = shared().gates;
   if (l.place || l.upstream >= gates.size() || !gates[l.upstream]) co_return attempt_end::done;
   auto& gate = *gates[l.upstream];
   const auto& settings = upstream_settings(l.upstream);
   policy::place_wish wish;
-  wish.caller = home_.shared().health->mark_of(head_);
+  wish.caller = shared().health->mark_of(head_);
   wish.urgency = route_.workflow->priority;
   wish.start_by = l.limits.total;
   if (!local_model_.empty()) wish.urls = policy::fits_by_url(catalog, local_model_, gate.urls());
@@ -162,7 +162,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   using state = local_gate::visit::state;
   switch (how) {
     case state::admitted:
-      l.call.go_by(home_.shared().way(l.upstream, visit.url()));
+      l.call.go_by(shared().way(l.upstream, visit.url()));
       l.place.emplace(std::move(visit));
       l.limits = machine_->limits_for(l.upstream, clock::now());
       co_return attempt_end::done;
@@ -185,9 +185,8 @@ bool exchange::another_url(leg& l) {
   l.place->unreachable();
   l.place.reset();
   policy::place_wish wish;
-  auto& gate = *home_.shared().gates[l.upstream];
-  if (!local_model_.empty())
-    wish.urls = policy::fits_by_url(*home_.shared().local->current(), local_model_, gate.urls());
+  auto& gate = *shared().gates[l.upstream];
+  if (!local_model_.empty()) wish.urls = policy::fits_by_url(*shared().local->current(), local_model_, gate.urls());
   if (!gate.lives_elsewhere(wish, dead)) return false;
   record_.upstream_time += l.call.waited();
   l.call.start_over();
@@ -199,7 +198,7 @@ bool exchange::another_url(leg& l) {
 net::task<attempt_end> exchange::load_local_model(leg& l) {
   if (upstream_settings(l.upstream).dialect != dialect::ollama || !is_generation(route_.what))
     co_return attempt_end::done;
-  auto& local = *home_.shared().local;
+  auto& local = *shared().local;
   auto const url = l.place ? l.place->url() : std::uint16_t{0};
   auto const catalog = local.current();
   const auto* const model = catalog->find_at(local_model_, url);
@@ -293,23 +292,23 @@ bool exchange::continues_prefill(std::uint16_t upstream) const {
   if (found.rule != nullptr && found.rule->prefill != config::prefill::automatic &&
       policy::same_model(found.rule->local, local_model_))
     return found.rule->prefill == config::prefill::yes;
-  return home_.shared().local->continues_prefill(local_model_).value_or(false);
+  return shared().local->continues_prefill(local_model_).value_or(false);
 }
 
 /// Does its server say what was begun once more, before it goes on? Nothing: not known.
 std::optional<bool> exchange::echoes_prefill() const {
-  return policy::says_it_again(home_.shared().local->prefill_habit(local_model_));
+  return policy::says_it_again(shared().local->prefill_habit(local_model_));
 }
 
 net::task<void> exchange::list_local_models() {
-  auto catalog = home_.shared().local->current();
+  auto catalog = shared().local->current();
   if (!catalog->known) {
     co_await wait_for_catalog(machine_->limits().connect);
     if (down_.peer_closed()) {
       settled(attempt_end::client_gone);
       co_return;
     }
-    catalog = home_.shared().local->current();
+    catalog = shared().local->current();
   }
   auto const upstream = machine_->upstream();
   if (!catalog->known) {

@@ -138,7 +138,7 @@ void exchange::note_local_timing(const adapt::chat::answer::timings& took) {
   timing.tokens = took.eval_count;
   timing.generating = std::chrono::nanoseconds(took.eval_duration);
   timing.loading = std::chrono::nanoseconds(took.load_duration);
-  home_.shared().local->note_timing(local_model_, timing);
+  shared().local->note_timing(local_model_, timing);
 }
 
 /// No silent truncation (contract §7): a server that read far less than it was sent is told of, although it was asked

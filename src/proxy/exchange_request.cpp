@@ -45,7 +45,7 @@ std::string_view moved(std::string_view view, const char* from, const char* to) 
 std::optional<adapt::own_error> exchange::admit() {
   framing_ = adapt::judge_request(head_);
   if (framing_.refuse_status != 0) return refusal(framing_.refuse_status, "bad_request", std::string(framing_.why));
-  if (!adapt::host_allowed(head_.fields.value_of(field_id::host), home_.shared().hosts))
+  if (!adapt::host_allowed(head_.fields.value_of(field_id::host), shared().hosts))
     return refusal(421, "host_not_allowed",
                    "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
   if (!adapt::origin_allowed(head_.fields))
@@ -53,7 +53,7 @@ std::optional<adapt::own_error> exchange::admit() {
   auto refused = check_client();  // before anything is said about workflows and paths
   route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
   if (refused) return refused;
-  if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, home_.shared().hosts))
+  if (!route_.authority.empty() && !adapt::host_allowed(route_.authority, shared().hosts))
     return refusal(421, "host_not_allowed", "Tideover is no general proxy: this authority is not served here.");
   if (route_.refuse_status != 0) return refusal(route_.refuse_status, route_.refuse_code, route_.refuse_message);
   return std::nullopt;
@@ -68,7 +68,7 @@ std::optional<adapt::own_error> exchange::check_client() {
       return refusal(401, "client_key_missing",
                      "This proxy needs a key of its own: ask its administrator for one and use it as your API key.");
     case policy::key_verdict::wrong:
-      must_wait_ = home_.shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
+      must_wait_ = shared().clients->wrong_key(net::peer_address(down_.descriptor()), clock::now());
       if (must_wait_)
         return refusal(429, "too_many_wrong_keys", "Too many wrong keys came from this address: wait a moment.");
       return refusal(401, "client_key_wrong",
@@ -76,7 +76,7 @@ std::optional<adapt::own_error> exchange::check_client() {
   }
   client_ = found.key;
   record_.client = client_->name;
-  must_wait_ = home_.shared().clients->take(*client_, clock::now());
+  must_wait_ = shared().clients->take(*client_, clock::now());
   if (!must_wait_) return std::nullopt;
   return refusal(429, "requests_per_minute",
                  "The key `" + client_->name + "` may be used " + std::to_string(client_->requests_per_minute) +
@@ -86,7 +86,7 @@ std::optional<adapt::own_error> exchange::check_client() {
 /// Once, when the body is there and before anybody is asked. Contingency of any workflow that was named counts: a
 /// caller can only tighten.
 void exchange::settle_reach() {
-  const auto& view = *home_.shared().contingency;
+  const auto& view = *shared().contingency;
   kept_from_clouds_ = view.active(route_.workflow->name) || (route_.also && view.active(route_.also->name));
   pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
 }

@@ -25,7 +25,7 @@ net::task<void> exchange::stream_through() {
   auto const upstream = machine_->upstream();
   auto const limits = machine_->limits();
   const auto& settings = upstream_settings(upstream);
-  const auto& way = home_.shared().upstreams[upstream];
+  const auto& way = shared().upstreams[upstream];
 
   std::string const target = way.base_path + std::string(route_.path_and_query);
   outgoing_request out;
@@ -70,7 +70,7 @@ net::task<attempt_end> exchange::pump_body(attempt& a) {
   bool const chunked = framing_.body == adapt::body_kind::chunked;
   adapt::chunk_decoder chunks;
   std::uint64_t left = framing_.length;
-  byte_buffer pending(*home_.shared().memory);
+  byte_buffer pending(*shared().memory);
 
   // Turns raw bytes of the caller into what the upstream gets; false when the caller's framing is broken.
   bool ended = !chunked && left == 0;

@@ -18,6 +18,21 @@ std::vector<std::optional<policy::breaker_settings>> settings_of(const config::s
   return all;
 }
 
+/// Where an upstream of `fresh` stood in `old`: the same name, tier and place on the net. Another credential is another
+/// key to health, which needs no help to tell them apart.
+std::vector<std::optional<std::uint16_t>> same_upstreams(const config::snapshot& fresh, const config::snapshot& old) {
+  std::vector<std::optional<std::uint16_t>> was;
+  for (const auto& u : fresh.upstreams) {
+    auto& place = was.emplace_back();
+    const auto* const before = old.find_upstream(u.name);
+    if (before == nullptr || before->tier != u.tier || before->urls.front().to_string() != u.urls.front().to_string())
+      continue;
+    if (before->tls.ca_file != u.tls.ca_file || before->tls.server_name != u.tls.server_name) continue;
+    place = static_cast<std::uint16_t>(before - old.upstreams.data());
+  }
+  return was;
+}
+
 hash_key random_key() {
   std::random_device entropy;
   hash_key key;
@@ -37,6 +52,28 @@ health_table::health_table(const config::snapshot& configuration)
       random_(std::random_device{}()),
       retries_(configuration.upstreams.size()),
       key_(random_key()) {
+  learn_from(configuration);
+}
+
+health_table::health_table(const config::snapshot& configuration, const health_table& before,
+                           const config::snapshot& of_before)
+    : health_(settings_of(configuration)),
+      authentication_(configuration.upstreams.size()),
+      random_(std::random_device{}()),
+      retries_(configuration.upstreams.size()),
+      key_(before.key_) {
+  learn_from(configuration);
+  auto const was = same_upstreams(configuration, of_before);
+  std::lock_guard const lock(before.mutex_);
+  health_.take_over(before.health_, was);
+  for (std::uint16_t i = 0; i < was.size(); ++i) {
+    if (!was[i]) continue;
+    retries_[i] = before.retries_[*was[i]];
+    authentication_.take_over(before.authentication_, *was[i], i);
+  }
+}
+
+void health_table::learn_from(const config::snapshot& configuration) {
   for (const auto& u : configuration.upstreams) {
     followed_.push_back(u.tier == tier::cloud);
     auto& mark = configured_.emplace_back();

@@ -15,14 +15,24 @@ struct local_gate::visit::told {
   net::reactor* loop = nullptr;  // valid while the mailbox delivers
 };
 
-local_gate::local_gate(const config::upstream& settings)
-    : urls_(settings.urls.size()),
-      rules_({.urls = settings.urls.size(),
-              .concurrency = settings.concurrency,
-              .queue_limit = settings.queue.limit,
-              .queue_wait = settings.queue.wait}) {}
+namespace {
+policy::admission_settings limits_of(const config::upstream& settings) {
+  return {.urls = settings.urls.size(),
+          .concurrency = settings.concurrency,
+          .queue_limit = settings.queue.limit,
+          .queue_wait = settings.queue.wait};
+}
+}  // namespace
+
+local_gate::local_gate(const config::upstream& settings) : urls_(settings.urls.size()), rules_(limits_of(settings)) {}
 
 local_gate::~local_gate() = default;
+
+void local_gate::adjust(const config::upstream& settings) {
+  std::lock_guard const lock(mutex_);
+  rules_.adjust(limits_of(settings), clock::now());
+  tell(rules_.take_verdicts());
+}
 
 local_gate::visit local_gate::enter(net::event_loop& loop, policy::place_wish wish) {
   auto mine = std::make_shared<visit::told>();

@@ -22,7 +22,7 @@ std::uint64_t told_length(const response_head& head) {
 
 }  // namespace
 
-bool exchange::may_keep_alive() const { return framing_.keep_alive && !body_unread_ && !home_.draining(); }
+bool exchange::may_keep_alive() const { return framing_.keep_alive && !body_unread_ && !entrance_.closing; }
 
 outcome exchange::served() const {
   return machine_ && machine_->left_upstream() ? outcome::failed_over : outcome::answered;

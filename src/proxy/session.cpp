@@ -18,15 +18,16 @@ constexpr auto reading_time = std::chrono::milliseconds(250);
 
 /// Keeps the counts right however the session ends.
 struct session_scope {
-  explicit session_scope(worker& home) : home_(home) {
+  explicit session_scope(worker& home) : home_(home), count_(*home.shared().connections) {
     home_.session_began();
-    home_.shared().connections->fetch_add(1, std::memory_order_relaxed);
+    count_.fetch_add(1, std::memory_order_relaxed);
   }
   ~session_scope() {
-    home_.shared().connections->fetch_sub(1, std::memory_order_relaxed);
+    count_.fetch_sub(1, std::memory_order_relaxed);
     home_.session_ended();
   }
   worker& home_;
+  std::atomic<std::size_t>& count_;  // the process's, whatever the configuration
 };
 
 net::task<bool> shake_hands(worker& home, net::stream& caller, const net::ssl_context& tls, time_point by) {
@@ -61,18 +62,21 @@ net::task<void> linger(worker& home, net::stream& caller) {
 
 }  // namespace
 
-net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ssl_context tls) {
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance) {
   session_scope const scope(home);
-  auto const& limits = home.shared().configuration->limits;
-  if (tls) {
-    bool const secure = co_await shake_hands(home, *caller, tls, after(clock::now(), limits.head_timeout));
+  if (entrance->socket.tls) {
+    auto const by = after(clock::now(), home.shared().configuration->limits.head_timeout);
+    bool const secure = co_await shake_hands(home, *caller, entrance->socket.tls, by);
     if (!secure) co_return;
   }
 
   std::string carry;  // what came behind the last request; an idle connection holds nothing else
-  bool const overfull = home.shared().connections->load(std::memory_order_relaxed) > limits.connections;
+  bool const overfull =
+      home.shared().connections->load(std::memory_order_relaxed) > home.shared().configuration->limits.connections;
   for (;;) {
-    char* const scratch = home.scratch();
+    // A reload may come with every wait: limits and scratch memory are those of the moment.
+    auto limits = home.shared().configuration->limits;
+    char* scratch = home.scratch();
     std::size_t have = carry.size();
     std::size_t scanned = 0;
     std::size_t head_bytes = 0;
@@ -99,7 +103,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ss
       if (!got.again()) co_return;
       carry.assign(scratch, have);
       auto const how = have == 0 ? co_await home.reactions().wait(deadline, on(caller->source(), net::readable),
-                                                                  on(home.drain_signal(), net::signalled))
+                                                                  on(entrance->closing_signal, net::signalled))
                                  : co_await home.reactions().wait(deadline, on(caller->source(), net::readable));
       if (how == woken::cancelled) co_return;
       if (how == woken::timed_out) {
@@ -110,16 +114,18 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ss
         unreadable = 408;
         break;
       }
-      if (have == 0 && home.draining() && !caller->source().is(net::readable)) {
+      if (have == 0 && entrance->closing && !caller->source().is(net::readable)) {
         caller->say_goodbye();
         co_return;
       }
+      limits = home.shared().configuration->limits;
+      scratch = home.scratch();
       std::memcpy(scratch, carry.data(), carry.size());
     }
 
     auto then = after_exchange::close;
     {
-      exchange x(home, *caller, carry);
+      exchange x(home, *entrance, *caller, carry);
       request_head head;
       head.fields = home.borrow_fields();
       if (unreadable == 0 && head_bytes > limits.request_head) unreadable = 431;

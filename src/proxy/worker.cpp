@@ -28,40 +28,85 @@ constexpr auto spare_while = std::chrono::seconds(60);
 constexpr auto spare_pause = std::chrono::seconds(10);
 }  // namespace
 
-worker::worker(const services& shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed)
-    : shared_(shared),
-      sink_(sink),
-      pool_(shared.upstreams.size()),
-      sockets_(std::move(sockets)),
-      uses_(shared.upstreams.size()),
-      scratch_size_(std::max(scratch_bytes, shared.configuration->limits.request_head + 1024)),
-      ids_(seed) {
-  for (std::size_t i = 0; i < shared.upstreams.size(); ++i)
-    if (shared.upstreams[i].target.outside) pool_.set_outside(i);
-  scratch_ = std::make_unique_for_overwrite<char[]>(scratch_size_);
+worker_generation::worker_generation(services_ptr allowed)
+    : shared(std::move(allowed)), pool(shared->upstreams.size()), uses(shared->upstreams.size()) {
+  for (std::size_t i = 0; i < shared->upstreams.size(); ++i)
+    if (shared->upstreams[i].target.outside) pool.set_outside(i);
+}
+
+worker::worker(services_ptr shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed)
+    : sink_(sink), generation_(std::make_shared<worker_generation>(std::move(shared))), ids_(seed) {
+  for (const auto& socket : sockets) {
+    doors_.push_back(std::make_shared<door>());
+    doors_.back()->socket = socket;
+  }
+  size_scratch();
   loop_.on_tick = [this](time_point now) {
     last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-    pool_.sweep(now);
+    generation_->pool.sweep(now);
     keep_spares(now);
   };
 }
 
 worker::~worker() {
-  for (auto& s : sockets_)
-    if (s.descriptor >= 0) ::close(s.descriptor);
+  for (auto& d : doors_)
+    if (d->socket.descriptor >= 0) ::close(d->socket.descriptor);
+}
+
+/// Never smaller than it was: whoever reads between two waits may count on its size.
+void worker::size_scratch() {
+  auto const wanted = std::max(scratch_bytes, shared().configuration->limits.request_head + 1024);
+  if (wanted <= scratch_size_) return;
+  scratch_ = std::make_unique_for_overwrite<char[]>(wanted);
+  scratch_size_ = wanted;
 }
 
 void worker::run() {
-  for (auto& s : sockets_) {
-    socket_sources_.push_back(std::make_unique<net::event_source>());
-    reactions().add(s.descriptor, *socket_sources_.back());
+  for (const auto& d : doors_) {
+    reactions().add(d->socket.descriptor, d->incoming);
+    net::spawn(accept_from(d), [](std::exception_ptr) {});
   }
-  for (std::size_t i = 0; i < sockets_.size(); ++i) net::spawn(accept_from(i), [](std::exception_ptr) {});
   loop_.run();
   ended_ = true;
   // Nothing is awaited any more: let every coroutine see the end and unwind before the memory it uses goes.
   reactions().cancel_everything();
-  pool_.close_all();
+  generation_->pool.close_all();
+}
+
+void worker::open_door(const listening_socket& socket) {
+  auto const fresh = std::make_shared<door>();
+  fresh->socket = socket;
+  reactions().add(socket.descriptor, fresh->incoming);
+  doors_.push_back(fresh);
+  net::spawn(accept_from(fresh), [](std::exception_ptr) {});
+}
+
+void worker::close_door(door& which) {
+  which.closing = true;
+  which.closing_signal.raise(reactions(), net::signalled);
+}
+
+bool worker::adopt(services_ptr next, door_changes doors, std::function<void()> done) {
+  return loop_.inbox()->post([this, next = std::move(next), changes = std::move(doors), done = std::move(done)] {
+    // What is idle was made under rules that no longer hold; what is in use goes back to a pool that nobody asks.
+    generation_->pool.close_all();
+    generation_ = std::make_shared<worker_generation>(next);
+    size_scratch();
+    for (const auto& [listener, tls] : changes.kept)
+      for (auto& d : doors_)
+        if (d->socket.listener == listener) d->socket.tls = tls;
+    for (auto const listener : changes.closed)
+      for (auto& d : doors_)
+        if (d->socket.listener == listener) close_door(*d);
+    std::erase_if(doors_, [](const auto& d) { return d->closing; });
+    for (const auto& socket : changes.opened) {
+      if (draining_)
+        ::close(socket.descriptor);
+      else
+        open_door(socket);
+    }
+    done();
+  });
 }
 
 std::string worker::next_request_id() {
@@ -95,7 +140,7 @@ void worker::drain() {
   loop_.inbox()->post([this] {
     if (draining_) return;
     draining_ = true;
-    drain_signal_.raise(reactions(), net::signalled);
+    for (auto& d : doors_) close_door(*d);
     if (sessions_ == 0) loop_.stop();
   });
 }
@@ -112,41 +157,45 @@ void worker::stop_now() {
 /// to an upstream that no request may use.
 void worker::keep_spares(time_point now) {
   if (draining_) return;
-  for (std::size_t i = 0; i < uses_.size(); ++i) {
-    auto& u = uses_[i];
+  auto& uses = generation_->uses;
+  const auto& all = shared();
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    auto& u = uses[i];
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;
-    if (!shared_.upstreams[i].target.tls || pool_.idle(i) != 0) continue;
-    if (shared_.upstreams[i].target.outside && !shared_.upkeep_pass()) continue;
+    if (!all.upstreams[i].target.tls || generation_->pool.idle(i) != 0) continue;
+    if (all.upstreams[i].target.outside && !all.upkeep_pass()) continue;
     // Further URLs, which only local upstreams have, are nobody's to doubt.
-    if (i < shared_.configuration->upstreams.size() && !shared_.health->way_is_clear(static_cast<std::uint16_t>(i)))
-      continue;
+    if (i < all.configuration->upstreams.size() && !all.health->way_is_clear(static_cast<std::uint16_t>(i))) continue;
     u.connecting = true;
-    net::spawn(connect_spare(i), [&u](std::exception_ptr) { u.connecting = false; });
+    net::spawn(connect_spare(generation_, i),
+               [of = generation_, i](std::exception_ptr) { of->uses[i].connecting = false; });
   }
 }
 
-net::task<void> worker::connect_spare(std::size_t upstream) {
-  auto const& timeouts = shared_.upstreams[upstream].settings->timeouts;
-  auto dialled = co_await net::dial(loop_, *shared_.names, shared_.upstreams[upstream].target, pool_.sessions(upstream),
-                                    after(clock::now(), timeouts.connect), nullptr, shared_.upkeep_pass());
+net::task<void> worker::connect_spare(std::shared_ptr<worker_generation> of, std::size_t upstream) {
+  const auto& all = *of->shared;
+  auto const& timeouts = all.upstreams[upstream].settings->timeouts;
+  auto dialled = co_await net::dial(loop_, *all.names, all.upstreams[upstream].target, of->pool.sessions(upstream),
+                                    after(clock::now(), timeouts.connect), nullptr, all.upkeep_pass());
   auto const now = clock::now();
-  if (dialled.connection && !draining_)
-    pool_.give_back(upstream, std::move(dialled.connection), now);
+  if (dialled.connection && !draining_ && of == generation_)
+    of->pool.give_back(upstream, std::move(dialled.connection), now);
   else
-    uses_[upstream].not_before = now + spare_pause;
+    of->uses[upstream].not_before = now + spare_pause;
 }
 
-net::task<void> worker::accept_from(std::size_t index) {
-  auto& socket = sockets_[index];
-  auto& source = *socket_sources_[index];
-  while (!draining_ && !reactions().stopping()) {
+net::task<void> worker::accept_from(std::shared_ptr<door> which) {
+  auto& socket = which->socket;
+  auto& source = which->incoming;
+  // One that closes still takes in whoever stands in the queue: the kernel would reset them.
+  while (!reactions().stopping()) {
     int const fd = ::accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       int const one = 1;
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       try {
         auto caller = std::make_unique<net::stream>(reactions(), fd);
-        net::spawn(serve(*this, std::move(caller), socket.tls), [](std::exception_ptr error) {
+        net::spawn(serve(*this, std::move(caller), which), [](std::exception_ptr error) {
           // One exchange's trouble ends that connection, nothing else.
           if (!error) return;
           try {
@@ -163,16 +212,18 @@ net::task<void> worker::accept_from(std::size_t index) {
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      if (which->closing) break;
       source.clear(net::readable);
-      (void)co_await reactions().wait(never, on(source, net::readable), on(drain_signal_, net::signalled));
+      (void)co_await reactions().wait(never, on(source, net::readable), on(which->closing_signal, net::signalled));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    if (which->closing) break;
     // Out of descriptors or memory: those who are here are served on; the next try comes a little later.
     spdlog::warn("accepting connections pauses: {}", std::error_code(errno, std::generic_category()).message());
     net::event_source nothing;
     (void)co_await reactions().wait(after(clock::now(), accept_pause), on(nothing, net::signalled),
-                                    on(drain_signal_, net::signalled));
+                                    on(which->closing_signal, net::signalled));
   }
   ::close(socket.descriptor);
   socket.descriptor = -1;

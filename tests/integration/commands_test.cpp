@@ -106,6 +106,36 @@ TEST(Demo, TellsAStoryInWhichEveryStepHappensAndServesOn) {
   EXPECT_EQ(demo.stop(), 0);
 }
 
+TEST(ReloadCommand, PutsAGoodFileIntoForceAndShowsWhatIsWrongWithABadOne) {
+  world w;
+  world_options options;
+  w.start(options);
+  expect_cloud(w.chat());
+  auto const same = run_tideover({"reload", "--socket", socket_of(w)});
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_NE(same.out.find(": nothing changed\n"), std::string::npos) << same.out;
+
+  options.workflows = "workflows: {default: {policy: local_only}, legal: {policy: local_only}}";
+  w.daemon().folder().write("tideover.yaml", w.yaml(options));
+  auto const changed = run_tideover({"reload", "--socket", socket_of(w)});
+  EXPECT_EQ(changed.exit_code, 0) << changed.err;
+  EXPECT_NE(changed.out.find("  workflows.default.policy: cloud_first -> local_only\n"), std::string::npos)
+      << changed.out;
+  expect_local(w.chat(), "policy");
+
+  options.workflows = "workflows: {default: {polcy: cloud_first}}";
+  w.daemon().folder().write("tideover.yaml", w.yaml(options));
+  auto const bad = run_tideover({"reload", "--socket", socket_of(w)});
+  EXPECT_EQ(bad.exit_code, 78);
+  EXPECT_EQ(bad.out, "");
+  EXPECT_NE(bad.err.find("error: workflows.default.polcy: unknown key; did you mean `policy`?\n"), std::string::npos)
+      << bad.err;
+  auto const checked = run_tideover({"check", "--config", w.daemon().folder().file("tideover.yaml")},
+                                    {{"TMPDIR", w.daemon().folder().path()}});
+  EXPECT_TRUE(bad.err.starts_with(checked.err)) << bad.err << "\nbut check says\n" << checked.err;
+  expect_local(w.chat(), "policy");
+}
+
 // What the daemon may say to POST /api/reload, said by a stand-in: the real one says the rarer of it hardly ever.
 TEST(ReloadCommand, ShowsWhatChanged) {
   temporary_folder const folder;

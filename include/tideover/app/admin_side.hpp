@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/status.hpp"
@@ -17,6 +18,20 @@ struct admin_sources {
   std::function<ops::status_facts()> facts;
   std::function<std::string()> metrics;
   std::function<config::snapshot_ptr()> configuration;
+  std::function<ops::reload_report(const std::string& who)> reload;
+};
+
+/// Doors that another configuration wants, bound and not yet in use: closed again unless they are taken.
+struct admin_doors {
+  admin_doors() = default;
+  admin_doors(admin_doors&& other) noexcept;
+  admin_doors& operator=(admin_doors&&) = delete;
+  ~admin_doors();
+
+  int tcp = -1;  // -1: as it is
+  std::string address;
+  int unix_socket = -1;
+  std::string path;
 };
 
 class admin_side {
@@ -27,9 +42,10 @@ class admin_side {
   admin_side(const admin_side&) = delete;
   admin_side& operator=(const admin_side&) = delete;
 
-  /// Binds both doors. The socket that is configured must be possible; of the usual ones the first that is, if any.
-  /// Throws std::runtime_error with a sentence.
-  void open(const config::admin& settings, const std::vector<std::string>& usual_sockets);
+  /// Binds the doors that differ from those there are. The socket that is configured must be possible; of the usual
+  /// ones the first that is, if any. Throws std::runtime_error with a sentence; then nothing has changed.
+  admin_doors prepare(const config::admin& settings, const std::vector<std::string>& usual_sockets);
+  void open(admin_doors doors, const config::admin& settings, adapt::host_rules hosts);
 
   const std::string& address() const { return address_; }
   const std::string& socket() const { return socket_; }  // empty: none
@@ -49,6 +65,7 @@ class admin_side {
   ops::event_feed feed_;
   ops::wall_clock calendar_;
   ops::admin_server server_;
+  config::admin settings_;
   std::string address_;
   std::string socket_;
   time_point next_update_{};

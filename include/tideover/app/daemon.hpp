@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tideover/config/snapshot.hpp"
+#include "tideover/config/load.hpp"
 #include "tideover/policy/contingency.hpp"
 
 namespace tideover::app {
@@ -23,6 +23,10 @@ struct daemon_options {
   /// Called by the control loop while all loops go round.
   std::function<void(time_point now)> alive;
   std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none
+  /// Reads the configuration again, as it was read at the start. Absent: there is nothing to reload.
+  std::function<config::loaded()> load_again;
+  /// Told on the control loop when a reload begins (true) and when it is over.
+  std::function<void(bool)> reloading;
 };
 
 struct bound_addresses {
@@ -47,6 +51,9 @@ class daemon {
   void drain();
   /// From any thread: run() returns soon, whatever is in flight ends.
   void stop();
+  /// From any thread: reads the configuration again and takes it up, or changes nothing and says why in the log, the
+  /// journal and the status. `who` goes into the journal.
+  void reload(std::string who);
   /// Runs `work` on the control loop.
   void post(std::function<void()> work);
 

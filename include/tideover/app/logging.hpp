@@ -10,5 +10,7 @@ namespace tideover::app {
 bool logs_are_json(const config::log& settings, int descriptor);
 /// Replaces spdlog's default logger. Call once.
 void set_up_program_log(const config::log& settings, bool json);
+/// After a reload.
+void set_program_log_level(config::log_level level);
 
 }  // namespace tideover::app

@@ -1,4 +1,4 @@
-// What systemd wants to hear: ready, stopping, alive (sd_notify(3)). Without $NOTIFY_SOCKET nothing is said.
+// What systemd wants to hear: ready, reloading, stopping, alive (sd_notify(3)). Without $NOTIFY_SOCKET nothing is said.
 // Not signals (application) nor sockets handed down.
 #pragma once
 
@@ -15,6 +15,7 @@ class service_manager {
   explicit service_manager(const config::surroundings& world);
 
   void ready() const { say("READY=1\nSTATUS=serving"); }
+  void reloading() const;
   void stopping() const { say("STOPPING=1\nSTATUS=draining"); }
   /// To be called often, by the loop that does the work: a thread of its own would say it while everything hangs
   /// (faults L9). Says it as often as asked for, or never where nobody asked.

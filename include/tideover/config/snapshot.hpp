@@ -220,6 +220,12 @@ struct contingency {
   std::vector<std::string> by_file{};
 };
 
+/// One key as the file has it: for telling two configurations apart (config/changes).
+struct setting {
+  std::string shown;          // as written; empty where it is nobody's to read (secrets) or too long
+  sha256_digest fingerprint;  // of the value, with the content of a file that it names
+};
+
 struct snapshot {
   std::vector<listener> listeners;
   struct admin admin;
@@ -231,9 +237,10 @@ struct snapshot {
   std::vector<std::string> hosts;
   struct contingency contingency;
   struct log log;
-  bool response_headers = true;  // `headers: standard`; false: no X-Tideover-* on answers
-  std::size_t workers = 0;       // 0: one per core
-  std::string source;            // the file it came from, empty: built-in defaults
+  bool response_headers = true;                          // `headers: standard`; false: no X-Tideover-* on answers
+  std::size_t workers = 0;                               // 0: one per core
+  std::string source;                                    // the file it came from, empty: built-in defaults
+  std::map<std::string, setting, std::less<>> settings;  // by path, what the file says
 
   const upstream* find_upstream(std::string_view name) const;
   const workflow* find_workflow(std::string_view name) const;

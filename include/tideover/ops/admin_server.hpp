@@ -19,9 +19,11 @@ class admin_server {
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;
 
-  /// Take over listening descriptors.
-  void listen_tcp(int descriptor, bool v6, bool reads_need_token);
+  /// Take over listening descriptors; what was listened on before, of the same kind, is closed.
+  void listen_tcp(int descriptor, bool v6);
   void listen_unix(int descriptor);
+  /// Of the TCP door, from the next connection on.
+  void set_reads_need_token(bool needed);
 
   /// Accepts no more. What is being answered goes on while the context runs.
   void stop();

@@ -17,6 +17,9 @@ class cloud_probe {
   /// From the control loop's tick.
   void tick(time_point now);
 
+  /// Is no probe under way?
+  bool quiet() const;
+
   /// A cloud that is back is in use again within this time, however long its breaker's pause is.
   static constexpr auto longest_interval = std::chrono::seconds(5);
 

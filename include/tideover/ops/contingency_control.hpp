@@ -34,8 +34,8 @@ class contingency_control {
 
   /// Lets decisions expire, and tries again to keep what the disk did not take.
   void tick(time_point now);
-  /// Another configuration.
-  void impose(config::contingency imposed);
+  /// Another configuration, whose exchanges look at `view`. The old view stays as it was: what began under it ends so.
+  void impose(config::contingency imposed, proxy::contingency_view& view);
 
   const policy::contingency& state() const { return state_; }
   /// Empty: what is in force now would be in force after a restart too.
@@ -47,7 +47,7 @@ class contingency_control {
 
   contingency_store store_;
   journal& events_;
-  proxy::contingency_view& view_;
+  proxy::contingency_view* view_;
   policy::contingency state_;
   std::string not_kept_;
   time_point next_try_{};

@@ -35,6 +35,9 @@ class local_catalog_watch {
   /// From the control loop's tick.
   void tick(time_point now);
 
+  /// On the control loop: is nobody being asked?
+  bool quiet() const { return asking_ == 0; }
+
   // What others found out about a model, by name and digest; kept as long as the process. From the control loop.
   void note_usual_context(std::string_view model);  // it was just loaded without options
   void note_fit(std::string_view model, bool fits);

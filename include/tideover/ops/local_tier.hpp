@@ -31,6 +31,9 @@ class local_tier : public proxy::local_knowledge {
   void tick(time_point now, bool trouble);
   std::string problem() const { return catalog_.problem(); }
 
+  /// On the control loop: is nothing under way?
+  bool quiet() const;
+
   /// Null where there is no local upstream.
   readiness_monitor* readiness() { return monitor_.get(); }
   const readiness_monitor* readiness() const { return monitor_.get(); }

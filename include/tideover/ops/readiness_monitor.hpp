@@ -38,6 +38,9 @@ class readiness_monitor {
   /// Called on the control loop when the state or what is out of order has changed.
   std::function<void(const readiness_report&)> on_change;
 
+  /// On the control loop: is no check under way?
+  bool quiet() const { return !checking_; }
+
   // From any thread.
   readiness_report report() const;
   void note_timing(std::string_view model, const policy::inference_timing& timing);

@@ -28,6 +28,8 @@ class warmth {
   void expect(std::string_view model);
   void load(std::string model, std::uint16_t url, std::function<void()> done);
   std::optional<time_point> loading_since(std::string_view model) const;
+  /// Is no server being asked for anything?
+  bool quiet() const;
 
   /// From the control loop's tick. `trouble`: a cloud is still left alone.
   void tick(time_point now, bool trouble);

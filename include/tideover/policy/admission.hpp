@@ -80,6 +80,9 @@ class admission {
 
   explicit admission(admission_settings settings);
 
+  /// Other limits for the same URLs: who waits or has a place goes on. Fewer places than are in use are waited for.
+  void adjust(const admission_settings& settings, time_point now);
+
   /// Its verdict comes with take_verdicts(), now or later.
   ticket enter(place_wish wish, time_point now);
   /// Whoever has a place gives it back, whoever waits goes away. Unknown tickets change nothing.

@@ -25,6 +25,11 @@ class auth_outage {
   explicit auth_outage(std::size_t upstreams, auth_outage_settings settings = {})
       : settings_(settings), upstreams_(upstreams) {}
 
+  /// What is known of an upstream that goes on under another configuration, where it had another place.
+  void take_over(const auth_outage& before, std::uint16_t was, std::uint16_t is) {
+    upstreams_[is] = before.upstreams_[was];
+  }
+
   /// A request with this key, sent at `asked`, got a complete answer. Ends an outage in which this key was refused,
   /// unless it was sent before that.
   void worked(std::uint16_t upstream, std::uint64_t key, time_point asked, time_point now);

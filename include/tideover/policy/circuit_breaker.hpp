@@ -48,6 +48,16 @@ class circuit_breaker {
   /// flap.
   void probe_succeeded();
 
+  /// The same history under other settings, for a table that takes over from another: permits of before count for
+  /// nothing here, and half-open admits somebody anew.
+  circuit_breaker renewed(const breaker_settings& settings) const {
+    auto made = *this;
+    made.settings_ = settings;
+    ++made.era_;
+    made.trial_out_ = false;
+    return made;
+  }
+
   /// This permit is the one request of half-open.
   bool is_trial(permit p) const { return tripped_ && trial_out_ && p.era == era_; }
   state current(time_point now) const;

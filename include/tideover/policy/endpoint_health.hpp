@@ -45,6 +45,10 @@ class endpoint_health {
   /// One entry per upstream of the configuration; nothing: it is always admitted (the local tier, which has no other).
   explicit endpoint_health(std::vector<std::optional<breaker_settings>> upstreams, rest_settings rests = {});
 
+  /// What is known of upstreams that go on under another configuration: `was[i]` is the place that upstream i had in
+  /// `before`. Permits stay with the table that gave them.
+  void take_over(const endpoint_health& before, const std::vector<std::optional<std::uint16_t>>& was);
+
   /// `rate_limited` or `quota` while resting, `breaker_open` while a breaker refuses. Changes nothing.
   std::optional<reason> refuses(const health_key& key, time_point now) const;
   /// When somebody may be admitted again, as far as is known: the end of a rest or of a pause; `now` while the one

@@ -40,8 +40,9 @@ struct outgoing_request {
 
 class attempt {
  public:
-  /// `pass`: what this exchange may do outside the house (policy/reach).
-  attempt(worker& home, net::stream& caller, std::size_t upstream, std::optional<cloud_pass> pass);
+  /// `under`: the exchange's, which holds it. `pass`: what it may do outside the house (policy/reach).
+  attempt(worker& home, worker_generation& under, net::stream& caller, std::size_t upstream,
+          std::optional<cloud_pass> pass);
   ~attempt();
   attempt(const attempt&) = delete;
   attempt& operator=(const attempt&) = delete;
@@ -101,7 +102,10 @@ class attempt {
   attempt_end accept_head(std::string_view raw, std::size_t head_size);
   bool decode(char* raw, std::size_t size, std::string_view& payload);  // in place
 
+  const services& shared() const { return *generation_.shared; }
+
   worker& home_;
+  worker_generation& generation_;
   net::stream& caller_;
   std::size_t upstream_;
   std::optional<cloud_pass> pass_;

@@ -16,15 +16,17 @@ class memory_budget {
   explicit memory_budget(std::size_t limit_bytes) : limit_(limit_bytes) {}
   bool take(std::size_t bytes) {
     auto const before = used_.fetch_add(bytes, std::memory_order_relaxed);
-    if (before + bytes <= limit_) return true;
+    if (before + bytes <= limit_.load(std::memory_order_relaxed)) return true;
     used_.fetch_sub(bytes, std::memory_order_relaxed);
     return false;
   }
   void give(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
+  /// What is taken stays taken.
+  void set_limit(std::size_t limit_bytes) { limit_.store(limit_bytes, std::memory_order_relaxed); }
 
  private:
-  std::size_t limit_;
+  std::atomic<std::size_t> limit_;
   std::atomic<std::size_t> used_{0};
 };
 

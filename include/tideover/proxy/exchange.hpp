@@ -40,7 +40,7 @@ enum class after_exchange : std::uint8_t {
 class exchange {
  public:
   /// `left_over` takes bytes that belong to the next request.
-  exchange(worker& home, net::stream& down, std::string& left_over);
+  exchange(worker& home, const door& entrance, net::stream& down, std::string& left_over);
   ~exchange();
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
@@ -162,10 +162,13 @@ class exchange {
   unsigned retry_after_seconds() const;
 
   void finish(outcome how);
-  const config::snapshot& configuration() const { return *home_.shared().configuration; }
+  const services& shared() const { return *generation_->shared; }
+  const config::snapshot& configuration() const { return *shared().configuration; }
   const config::upstream& upstream_settings(std::uint16_t index) const { return configuration().upstreams[index]; }
 
   worker& home_;
+  const std::shared_ptr<worker_generation> generation_;  // the one it began with, whatever is reloaded meanwhile
+  const door& entrance_;
   net::stream& down_;
   std::string& left_over_;
   caller_writer out_;

@@ -23,6 +23,9 @@ namespace tideover::proxy {
 class health_table {
  public:
   explicit health_table(const config::snapshot& configuration);
+  /// For another configuration, with what `before` knows of upstreams that both have. Attempts that were admitted by
+  /// `before` tell it, and nobody else, how they ended.
+  health_table(const config::snapshot& configuration, const health_table& before, const config::snapshot& of_before);
 
   /// What one attempt holds from its admission to its outcome. Told exactly once: the first of succeeded, failed,
   /// request_at_fault and abandon counts, and whoever goes without a word told nothing (the caller left, the worker
@@ -86,6 +89,7 @@ class health_table {
   double random_share();
 
  private:
+  void learn_from(const config::snapshot& configuration);
   /// Is this a caller's own key, of which something can be learnt?
   bool is_callers(std::uint16_t upstream, std::uint64_t credential) const {
     return credential != 0 && !configured_[upstream];
@@ -97,7 +101,7 @@ class health_table {
   policy::auth_outage authentication_;
   std::mt19937_64 random_;
   std::vector<policy::retry_budget> retries_;
-  // Not changed after start:
+  // Not changed once it is in use:
   std::vector<bool> followed_;
   hash_key key_;
   std::vector<std::optional<std::uint64_t>> configured_;  // fingerprints

@@ -38,9 +38,9 @@ struct followed_stream {
 };
 
 struct leg {
-  leg(worker& home, net::stream& caller, std::uint16_t candidate, const policy::attempt_limits& within,
-      health_table::admission&& may, std::optional<cloud_pass> pass)
-      : upstream(candidate), limits(within), permit(std::move(may)), call(home, caller, candidate, pass) {}
+  leg(worker& home, worker_generation& under, net::stream& caller, std::uint16_t candidate,
+      const policy::attempt_limits& within, health_table::admission&& may, std::optional<cloud_pass> pass)
+      : upstream(candidate), limits(within), permit(std::move(may)), call(home, under, caller, candidate, pass) {}
 
   // One a request: from the worker's own store, as coroutine frames are.
   static void* operator new(std::size_t bytes) { return net::detail::frame_store::take(bytes); }

@@ -67,6 +67,9 @@ class local_gate {
     policy::admission::refusal refusal_;
   };
 
+  /// Other limits, after a reload, for the same URLs.
+  void adjust(const config::upstream& settings);
+
   /// Joins the queue, or has a place or a refusal at once.
   visit enter(net::event_loop& loop, policy::place_wish wish);
 

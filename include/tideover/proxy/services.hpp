@@ -1,5 +1,6 @@
-// What every exchange may use, made once at start: configuration, ways to upstreams, budgets, local knowledge, sinks.
-// Not global: the composition root owns it and hands out references that outlive the workers.
+// What every exchange may use: configuration, ways to upstreams, budgets, local knowledge. Made anew for each
+// configuration and not changed afterwards.
+// Not global: the composition root makes it; whoever works under one configuration holds it to the end of that work.
 #pragma once
 
 #include <atomic>
@@ -109,6 +110,9 @@ struct services {
   /// Where a URL of an upstream is found: index into `upstreams`, for attempts and pools.
   std::size_t way(std::uint16_t upstream, std::uint16_t url) const;
 };
+
+/// Whoever lets go of the last one may be any thread.
+using services_ptr = std::shared_ptr<const services>;
 
 /// What way() relies on: routes in the order of `upstreams`, without targets' TLS, which the composition root adds.
 std::vector<upstream_route> list_routes(const config::snapshot& configuration);

@@ -11,7 +11,7 @@
 
 namespace tideover::proxy {
 
-/// Runs until the connection ends. `tls` is null for plain listeners.
-net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, net::ssl_context tls);
+/// Runs until the connection ends. `entrance` is where it came in.
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance);
 
 }  // namespace tideover::proxy

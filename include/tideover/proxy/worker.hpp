@@ -1,11 +1,13 @@
-// One thread's share of the proxy: event loop, listeners, pools, scratch memory, sessions.
+// One thread's share of the proxy: event loop, doors, pools, scratch memory, sessions.
 // Not shared: everything here belongs to the worker's thread; other threads reach it through the mailbox.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tideover/core/http_message.hpp"
@@ -19,19 +21,56 @@ namespace tideover::proxy {
 
 /// A listening socket of this worker (SO_REUSEPORT), with its certificate if it speaks TLS.
 struct listening_socket {
+  std::size_t listener = 0;  // which of the process: the same number on every worker
   int descriptor = -1;
   net::ssl_context tls;
 };
 
+/// What a reload does to the listeners: certificates of those that stay, sockets that come, numbers of those that go.
+struct door_changes {
+  std::vector<std::pair<std::size_t, net::ssl_context>> kept;
+  std::vector<listening_socket> opened;
+  std::vector<std::size_t> closed;
+};
+
+/// One configuration on one worker: what it allows, and the connections that were made under it. An exchange holds the
+/// one it began with to its end; the last to let go of an old one closes what is left of it.
+struct worker_generation {
+  explicit worker_generation(services_ptr allowed);
+  const services_ptr shared;
+  net::connection_pool pool;
+  struct use {
+    time_point last = time_point::min();  // of an exchange
+    bool connecting = false;              // a spare is on its way
+    time_point not_before{};              // after a spare failed
+  };
+  std::vector<use> uses;
+
+  /// An exchange that may use this upstream does: keep a connection ready for the next one, if that spares a handshake.
+  void used(std::size_t upstream, time_point now) { uses[upstream].last = now; }
+};
+
+/// Where callers come in. Sessions hold it: they learn from it that it closes.
+struct door {
+  listening_socket socket;
+  net::event_source incoming;
+  net::event_source closing_signal;
+  bool closing = false;
+};
+
 class worker {
  public:
-  worker(const services& shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed);
+  worker(services_ptr shared, exchange_sink& sink, std::vector<listening_socket> sockets, std::uint64_t seed);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
   /// The thread's function: serves until stop_now(), or until the last session ended after drain().
   void run();
+
+  /// From any thread: requests that begin after `done` ran (on the worker's thread) are served by `next`; those that
+  /// have begun keep what they have. False: the worker has ended, `done` will not run.
+  bool adopt(services_ptr next, door_changes doors, std::function<void()> done);
 
   /// From any thread: stop accepting, end idle connections, let the others finish what they hold.
   void drain();
@@ -42,17 +81,15 @@ class worker {
   bool ended() const { return ended_.load(std::memory_order_relaxed); }
 
   // For sessions and exchanges on this worker.
-  const services& shared() const { return shared_; }
+  const std::shared_ptr<worker_generation>& generation() const { return generation_; }
+  const services& shared() const { return *generation_->shared; }
   exchange_sink& sink() { return sink_; }
   net::event_loop& loop() { return loop_; }
   net::reactor& reactions() { return loop_.reactions(); }
-  net::connection_pool& pool() { return pool_; }
-  /// An exchange that may use this upstream does: keep a connection ready for the next one, if that spares a handshake.
-  void used(std::size_t upstream, time_point now) { uses_[upstream].last = now; }
   bool draining() const { return draining_; }
-  net::event_source& drain_signal() { return drain_signal_; }
 
-  /// For reading; holds nothing across a wait. Large enough for the largest head that is accepted.
+  /// For reading; holds nothing across a wait, not even where it is. Large enough for the largest head that is
+  /// accepted.
   char* scratch() { return scratch_.get(); }
   std::size_t scratch_size() const { return scratch_size_; }
   /// For writing heads; holds nothing across a wait.
@@ -69,25 +106,19 @@ class worker {
   void session_ended();
 
  private:
-  net::task<void> accept_from(std::size_t index);
+  void open_door(const listening_socket& socket);
+  void close_door(door& which);
+  net::task<void> accept_from(std::shared_ptr<door> which);
   void keep_spares(time_point now);
-  net::task<void> connect_spare(std::size_t upstream);
+  net::task<void> connect_spare(std::shared_ptr<worker_generation> of, std::size_t upstream);
+  void size_scratch();
 
-  const services& shared_;
   exchange_sink& sink_;
   net::event_loop loop_;
-  net::connection_pool pool_;
-  std::vector<listening_socket> sockets_;
-  std::vector<std::unique_ptr<net::event_source>> socket_sources_;
-  net::event_source drain_signal_;
-  struct use {
-    time_point last = time_point::min();  // of an exchange
-    bool connecting = false;              // a spare is on its way
-    time_point not_before{};              // after a spare failed
-  };
-  std::vector<use> uses_;
+  std::shared_ptr<worker_generation> generation_;
+  std::vector<std::shared_ptr<door>> doors_;
   std::unique_ptr<char[]> scratch_;
-  std::size_t scratch_size_;
+  std::size_t scratch_size_ = 0;
   std::string head_text_;
   std::vector<header_fields> spare_fields_;
   id_generator ids_;

@@ -65,13 +65,14 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   shared_.health = &health_;
   shared_.contingency = &contingency_;
   shared_.clients = &clients_;
-  worker_ = std::make_unique<worker>(shared_, reported_, std::vector<listening_socket>{}, 1);
+  worker_ =
+      std::make_unique<worker>(services_ptr(services_ptr(), &shared_), reported_, std::vector<listening_socket>{}, 1);
 
   int ends[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
   caller_ = ends[1];
   ends_.push_back(caller_);
-  net::spawn(serve(*worker_, std::make_unique<net::stream>(worker_->reactions(), ends[0]), nullptr),
+  net::spawn(serve(*worker_, std::make_unique<net::stream>(worker_->reactions(), ends[0]), std::make_shared<door>()),
              [](std::exception_ptr error) { EXPECT_FALSE(error); });
 }
 
@@ -85,7 +86,7 @@ int bench_of_one::connect(std::size_t upstream) {
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
   auto connection = std::make_unique<net::stream>(worker_->reactions(), ends[0]);
   worker_->reactions().poll();
-  worker_->pool().give_back(upstream, std::move(connection), clock::now());
+  worker_->generation()->pool.give_back(upstream, std::move(connection), clock::now());
   ends_.push_back(ends[1]);
   return ends[1];
 }

@@ -322,5 +322,29 @@ TEST(Admission, NeitherNoQueueNorNoWaitIsAnError) {
   EXPECT_EQ(impatient.refused(x)->why, no_place::too_long);
 }
 
+TEST(Admission, TakesOtherLimitsWhileInUse) {
+  door d({.concurrency = 1, .queue_limit = 8});
+  auto const a = d.enter(), b = d.enter(2), c = d.enter(3);
+  EXPECT_TRUE(d.url(a) && !d.url(b) && !d.url(c));
+  d.rules.adjust({.concurrency = 2, .queue_limit = 8}, d.now);
+  d.hear();
+  EXPECT_TRUE(d.url(b) && !d.url(c));
+  d.rules.adjust({.concurrency = 1, .queue_limit = 8}, d.now);
+  d.leave(a);
+  EXPECT_FALSE(d.url(c)) << "one is still inside, and there is one place";
+  d.leave(b);
+  EXPECT_TRUE(d.url(c));
+}
+
+TEST(Admission, AShorterWaitHoldsForThoseWhoWait) {
+  door d({.concurrency = 1, .queue_limit = 8, .queue_wait = 60s});
+  (void)d.enter();
+  auto const b = d.enter(2);
+  d.rules.adjust({.concurrency = 1, .queue_limit = 8, .queue_wait = 5s}, d.now);
+  d.pass(6s);
+  ASSERT_TRUE(d.refused(b));
+  EXPECT_EQ(d.refused(b)->why, no_place::too_long);
+}
+
 }  // namespace
 }  // namespace tideover::policy

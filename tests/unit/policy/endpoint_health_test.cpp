@@ -261,5 +261,36 @@ TEST_F(EndpointHealth, ShowsOperatorsTheWorstOfWhatIsInUse) {
   EXPECT_EQ(health.shown_state(cloud, now), state::open);
 }
 
+TEST_F(EndpointHealth, GoesOnUnderAnotherConfiguration) {
+  fail({.upstream = other_cloud, .credential = 1, .model = "m"}, because(reason::connect), 3);
+  fail(ours, because(reason::server_error, phase::read_body), 3);
+  fail({.upstream = cloud, .credential = 9, .model = "m"}, because(reason::rate_limited, phase::read_body, 30s));
+  // The other cloud is first now, ours second, and a third one is new.
+  endpoint_health next{{breaker_settings{}, breaker_settings{}, breaker_settings{}}};
+  next.take_over(health, {other_cloud, cloud, std::nullopt});
+  EXPECT_EQ(next.connection_state(0, now), state::open);
+  EXPECT_TRUE(next.wants_probe(0, now) == health.wants_probe(other_cloud, now));
+  EXPECT_EQ(next.connection_state(1, now), state::closed);
+  EXPECT_EQ(next.refuses({.upstream = 1, .credential = 1, .model = "gpt-4o"}, now), reason::breaker_open);
+  EXPECT_EQ(next.refuses({.upstream = 1, .credential = 9, .model = "m"}, now), reason::rate_limited);
+  EXPECT_FALSE(next.refuses({.upstream = 1, .credential = 9, .model = "m"}, now + 31s));
+  EXPECT_FALSE(next.refuses({.upstream = 2, .credential = 1, .model = "gpt-4o"}, now));
+}
+
+TEST_F(EndpointHealth, TheOneRequestOfHalfOpenIsLeftBehindWithItsTable) {
+  fail(ours, because(reason::connect), 3);
+  now += 10s;
+  auto const trial = health.admit(ours, now);
+  ASSERT_TRUE(trial && trial->trial);
+  EXPECT_FALSE(health.admit(ours, now));
+  endpoint_health next{{breaker_settings{}, breaker_settings{}, std::nullopt}};
+  next.take_over(health, {cloud, other_cloud, local});
+  EXPECT_EQ(next.connection_state(cloud, now), state::half_open);
+  auto const another = next.admit(ours, now);
+  ASSERT_TRUE(another && another->trial);
+  next.succeeded(*another, now);
+  EXPECT_EQ(next.connection_state(cloud, now), state::closed);
+}
+
 }  // namespace
 }  // namespace tideover::policy
