@@ -4,7 +4,10 @@
 
 #include "tideover/app/application.hpp"
 #include "tideover/app/command_line.hpp"
+#include "tideover/app/completion.hpp"
 #include "tideover/app/explain_command.hpp"
+#include "tideover/app/init_command.hpp"
+#include "tideover/app/manual.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/app/readiness_command.hpp"
 
@@ -27,7 +30,12 @@ int main(int argc, char** argv) {
       return app::run_contingency(c, world, std::cout, std::cerr);
     }
     int operator()(const app::status_command& c) const { return app::run_status(c, world, std::cout, std::cerr); }
-    int operator()(const app::key_command& c) const { return app::run_key(c, std::cout, std::cerr); }
+    int operator()(const app::reload_command& c) const { return app::run_reload(c, world, std::cout, std::cerr); }
+    int operator()(const app::key_command& c) const { return app::run_key(c, world, std::cout, std::cerr); }
+    int operator()(const app::init_command& c) const { return app::run_init(c, world, std::cin, std::cout, std::cerr); }
+    int operator()(const app::completion_command& c) const { return app::run_completion(c, std::cout); }
+    int operator()(const app::complete_command& c) const { return app::run_complete(c, world, std::cout); }
+    int operator()(const app::man_command& c) const { return app::run_man(c, std::cout); }
     int operator()(const app::readiness_command& c) const { return app::run_readiness(c, world, std::cout, std::cerr); }
     int operator()(const app::explain_command& c) const {
       return app::run_explain(c, world, std::cout, std::cerr, [] {

@@ -1,16 +1,17 @@
 #include "tideover/app/operator_commands.hpp"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <ostream>
 #include <thread>
 
+#include "daemon_answer.hpp"
+#include "problems_json.hpp"
+#include "public_part.hpp"
 #include "tideover/app/admin_client.hpp"
 #include "tideover/config/places.hpp"
 #include "tideover/config/values.hpp"
-#include "tideover/core/sha256.hpp"
 
 namespace tideover::app {
 
@@ -18,33 +19,6 @@ namespace {
 
 using nlohmann::json;
 constexpr auto between_looks = std::chrono::seconds(1);
-
-std::string text_of(const json& from, const char* name) {
-  auto const it = from.is_object() ? from.find(name) : from.end();
-  if (!from.is_object() || it == from.end()) return {};
-  if (it->is_string()) return config::printable(it->get<std::string>());
-  return it->is_null() ? std::string() : config::printable(it->dump());
-}
-
-const json& member(const json& from, const char* name) {
-  static const json nothing;
-  auto const it = from.is_object() ? from.find(name) : from.end();
-  return !from.is_object() || it == from.end() ? nothing : *it;
-}
-
-/// The answer as JSON; null after saying what is wrong.
-json told_by(const admin_answer& answer, std::ostream& err) {
-  if (answer.status == 0) {
-    err << "tideover: " << answer.problem << '\n';
-    return nullptr;
-  }
-  auto told = json::parse(answer.body, nullptr, false);
-  if (answer.status / 100 == 2 && told.is_object()) return told;
-  auto const message = text_of(member(told, "error"), "message");
-  err << "tideover: "
-      << (message.empty() ? "the daemon answered with status " + std::to_string(answer.status) : message) << '\n';
-  return nullptr;
-}
 
 std::string padded(std::string text) {
   text.resize(std::max<std::size_t>(text.size() + 2, 13), ' ');
@@ -56,28 +30,14 @@ std::string until_text(const json& from) {
   return until.empty() ? "" : " until " + until;
 }
 
-std::string dump(const json& told) { return told.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
-
-std::string base64url(const unsigned char* bytes, std::size_t size) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  unsigned held = 0, bits = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    held = held << 8 | bytes[i];
-    for (bits += 8; bits >= 6; bits -= 6) text += letters[held >> (bits - 6) & 63];
-  }
-  if (bits != 0) text += letters[held << (6 - bits) & 63];
-  return text;
-}
-
 }  // namespace
 
 std::string admin_socket_for(const daemon_door& door, const config::surroundings& world) {
   if (door.socket) return *door.socket;
   config::overrides flags;
   flags.config_file = door.config_file;
-  // A file that this user may not read in full (secrets) is no reason not to try where the socket usually is.
-  auto const loaded = config::load(flags, world);
+  // A file that cannot be read is no reason not to try where the socket usually is.
+  auto const loaded = load_public_part(flags, world);
   if (loaded.ok() && !loaded.snapshot->admin.socket_path.empty()) return loaded.snapshot->admin.socket_path;
   auto const usual = config::usual_admin_sockets(world);
   for (const auto& path : usual)
@@ -204,27 +164,6 @@ int run_status(const status_command& command, const config::surroundings& world,
     before = text;
     std::this_thread::sleep_for(between_looks);
   }
-}
-
-int run_key(const key_command& command, std::ostream& out, std::ostream& err) {
-  unsigned char random[32];
-  if (::getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
-    err << "tideover: the system gives no random bytes\n";
-    return exit_failure;
-  }
-  auto const key = "tide-" + base64url(random, sizeof random);
-  auto const digest = to_hex(sha256(key));
-  std::string line = "- {name: " + command.name + ", sha256: \"" + digest + "\"";
-  if (command.workflow) line += ", workflow: " + *command.workflow;
-  line += "}";
-  if (command.json) {
-    out << dump({{"name", command.name}, {"key", key}, {"sha256", digest}, {"yaml", line}});
-    return exit_ok;
-  }
-  out << key << '\n';
-  err << "This key is shown once and kept nowhere: give it to " << command.name
-      << " as its API key. Put this under clients.keys:\n    " << line << '\n';
-  return exit_ok;
 }
 
 }  // namespace tideover::app

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "tideover/config/check.hpp"
 #include "tideover/config/defaults.hpp"
@@ -95,6 +96,7 @@ class walker {
 
   void keys(const yaml_node& node, const key_node& known, const std::string& path) {
     std::map<std::string_view, place> seen;
+    std::set<std::string_view> meant;  // by misspelt keys: that these are missing was said with them
     for (const auto& entry : node.entries) {
       if (!entry.key_is_text || entry.key.empty()) {
         error(entry.at, path, "a key is missing or is not a plain word");
@@ -113,6 +115,10 @@ class walker {
       }
       if (!child) {
         error(entry.at, full, unknown_key(entry.key, known));
+        if (const auto near = nearest(entry.key, supported(known)); !near.empty()) {
+          meant.insert(near);
+          result_.misspelt.emplace_back().path = below(path, near);
+        }
       } else if (!child->row->supported) {
         error(entry.at, full, "is part of the configuration but not supported by this version: remove it");
       } else if (entry.value) {
@@ -120,7 +126,7 @@ class walker {
       }
     }
     for (const auto& [name, child] : known.keys)
-      if (child->row->required && child->row->supported && !seen.contains(name))
+      if (child->row->required && child->row->supported && !seen.contains(name) && !meant.contains(name))
         error(result_.from.contains(path) ? result_.from.find(path)->second.at : node.at, below(path, name),
               "is missing: write " + std::string(example(*child->row)));
   }
@@ -129,6 +135,7 @@ class walker {
     if (!row.choices.empty()) return "`" + std::string(name_part(row)) + ": " + joined_choices(row, " or ") + "`";
     if (!row.default_text.empty())
       return "`" + std::string(name_part(row)) + ": " + std::string(row.default_text) + "`";
+    if (!row.example.empty()) return "`" + std::string(name_part(row)) + ": " + std::string(row.example) + "`";
     return std::string(what_is_wanted(row.kind));
   }
   static std::string wanted(const key_row& row) {
@@ -158,11 +165,16 @@ class walker {
     return true;
   }
 
-  static std::string unknown_key(std::string_view key, const key_node& known) {
-    if (key == "<<") return "merge keys are not supported: repeat the keys, or use an alias for a whole value";
+  static std::vector<std::string_view> supported(const key_node& known) {
     std::vector<std::string_view> names;
     for (const auto& [name, child] : known.keys)
       if (child->row->supported) names.push_back(name);
+    return names;
+  }
+
+  static std::string unknown_key(std::string_view key, const key_node& known) {
+    if (key == "<<") return "merge keys are not supported: repeat the keys, or use an alias for a whole value";
+    const auto names = supported(known);
     std::string message = "unknown key";
     if (const auto near = nearest(key, names); !near.empty())
       return message + "; did you mean `" + std::string(near) + "`?";

@@ -10,6 +10,7 @@
 #include "tideover/config/check.hpp"
 #include "tideover/config/defaults.hpp"
 #include "tideover/config/file_reader.hpp"
+#include "tideover/config/places.hpp"
 #include "tideover/config/values.hpp"
 
 namespace tideover::config {
@@ -74,9 +75,10 @@ loaded finish(snapshot made, reading notes, const std::string& file, const overr
   made.source = file;
   for (const auto& found : check(made)) {
     auto p = placed(found, notes.from, file);
-    const bool said = std::any_of(notes.problems.begin(), notes.problems.end(),
-                                  [&](const problem& old) { return covers(old, p.path, found.path); });
-    if (!said) notes.problems.push_back(std::move(p));
+    const auto covered = [&](const problem& old) { return covers(old, p.path, found.path); };
+    if (std::none_of(notes.problems.begin(), notes.problems.end(), covered) &&
+        std::none_of(notes.misspelt.begin(), notes.misspelt.end(), covered))
+      notes.problems.push_back(std::move(p));
   }
   loaded result;
   std::stable_sort(notes.problems.begin(), notes.problems.end(), [](const problem& a, const problem& b) {
@@ -147,12 +149,7 @@ loaded load(const overrides& flags, const surroundings& world) {
   } else if (file = environment_or_empty(world, "TIDEOVER_CONFIG"); !file.empty()) {
     shown_as = "$TIDEOVER_CONFIG";
   } else {
-    std::vector<std::string> usual{"/etc/tideover/tideover.yaml"};
-    if (const auto config_home = environment_or_empty(world, "XDG_CONFIG_HOME"); config_home.starts_with('/')) {
-      usual.push_back(config_home + "/tideover/tideover.yaml");
-    } else if (const auto home = environment_or_empty(world, "HOME"); home.starts_with('/')) {
-      usual.push_back(home + "/.config/tideover/tideover.yaml");  // what an unset XDG_CONFIG_HOME stands for
-    }
+    const auto usual = usual_configuration_files(world);
     const auto found = std::find_if(usual.begin(), usual.end(), world.exists);
     if (found == usual.end()) return finish(built_in_defaults(), {}, {}, flags, world);
     file = *found;

@@ -19,6 +19,16 @@ std::string state_directory(const surroundings& world) {
   return {};
 }
 
+std::vector<std::string> usual_configuration_files(const surroundings& world) {
+  std::vector<std::string> all{std::string(service_configuration_file)};
+  if (const auto home = environment_or_empty(world, "XDG_CONFIG_HOME"); home.starts_with('/')) {
+    all.push_back(home + "/tideover/tideover.yaml");
+  } else if (const auto user = environment_or_empty(world, "HOME"); user.starts_with('/')) {
+    all.push_back(user + "/.config/tideover/tideover.yaml");  // what an unset XDG_CONFIG_HOME stands for
+  }
+  return all;
+}
+
 std::vector<std::string> usual_admin_sockets(const surroundings& world) {
   std::vector<std::string> all{"/run/tideover/admin.sock"};
   if (const auto runtime = environment_or_empty(world, "XDG_RUNTIME_DIR"); runtime.starts_with('/'))

@@ -56,7 +56,8 @@ std::vector<key_row> the_rest() {
       {.path = "hosts[]",
        .kind = k::host,
        .description = "A host name without port.",
-       .store = [](b& to, const v& x) { to.made.hosts.push_back(text(x)); }},
+       .store = [](b& to, const v& x) { to.made.hosts.push_back(text(x)); },
+       .example = "ai.example.com"},
 
       later("cors", k::map, "Web pages that may call."),
       later("cors.origins", k::list, "Their origins."),
@@ -74,7 +75,8 @@ std::vector<key_row> the_rest() {
              } else {
                to.made.contingency.by_file.push_back(text(x));
              }
-           }},
+           },
+       .example = "legal"},
 
       later("alerts", k::list, "Where alerts go."),
       later("alerts[]", k::map, "One channel."),

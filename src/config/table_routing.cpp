@@ -28,21 +28,28 @@ std::vector<key_row> routing() {
   hold_for.least = 0;
   hold_for.most = 60'000;
   static std::deque<std::string> names;  // rows hold views
-  const auto parameter = [](std::string_view name, std::string_view description, void (*store)(b&, const v&)) {
+  const auto parameter = [](std::string_view name, std::string_view description, void (*store)(b&, const v&),
+                            std::string_view example) {
     return key_row{.path = names.emplace_back("workflows.*.parameters." + std::string(name)),
                    .kind = k::number,
                    .description = description,
-                   .store = store};
+                   .store = store,
+                   .example = example};
   };
   const auto whole_parameter = [](std::string_view name, std::string_view description, void (*store)(b&, const v&),
-                                  std::int64_t least) {
+                                  std::int64_t least, std::string_view example) {
     return key_row{.path = names.emplace_back("workflows.*.parameters." + std::string(name)),
                    .kind = k::integer,
                    .description = description,
                    .store = store,
                    .least = least,
-                   .most = 2'147'483'647};
+                   .most = 2'147'483'647,
+                   .example = example};
   };
+  key_row hedge_after =
+      timeout("workflows.*.hedge_after", "", "Start the local model beside a cloud that has been silent for so long.",
+              [](b& to, const v& x) { to.current_workflow->hedge_after = span(x); });
+  hedge_after.example = "8s";
   return {
       container("models", k::list,
                 "What stands in for what; the first match wins; absent: chosen from what is installed.",
@@ -53,12 +60,14 @@ std::vector<key_row> routing() {
        .kind = k::text,
        .description = "Name the caller asks for; `*` matches anything.",
        .store = [](b& to, const v& x) { to.current_rule->cloud = text(x); },
-       .required = true},
+       .required = true,
+       .example = "\"*codex*\""},
       {.path = "models[].local",
        .kind = k::text,
        .description = "Local model that answers instead.",
        .store = [](b& to, const v& x) { to.current_rule->local = text(x); },
-       .required = true},
+       .required = true,
+       .example = "qwen2.5-coder:7b"},
       {.path = "models[].prefill",
        .kind = k::choice,
        .default_text = "auto",
@@ -95,8 +104,7 @@ std::vector<key_row> routing() {
                                                                 : priority::normal;
            },
        .choices = "low|normal|high"},
-      timeout("workflows.*.hedge_after", "", "Start the local model beside a cloud that has been silent for so long.",
-              [](b& to, const v& x) { to.current_workflow->hedge_after = span(x); }),
+      hedge_after,
       container("workflows.*.stream", k::map, "What happens to streams that are cut."),
       {.path = "workflows.*.stream.on_cut",
        .kind = k::choice,
@@ -125,12 +133,14 @@ std::vector<key_row> routing() {
        .kind = k::text,
        .description = "Name the caller asks for; `*` matches anything.",
        .store = [](b& to, const v& x) { to.current_rule->cloud = text(x); },
-       .required = true},
+       .required = true,
+       .example = "\"*\""},
       {.path = "workflows.*.models[].local",
        .kind = k::text,
        .description = "Local model that answers instead.",
        .store = [](b& to, const v& x) { to.current_rule->local = text(x); },
-       .required = true},
+       .required = true,
+       .example = "phi4:14b"},
       {.path = "workflows.*.models[].prefill",
        .kind = k::choice,
        .default_text = "auto",
@@ -154,19 +164,21 @@ std::vector<key_row> routing() {
        .kind = k::prose,
        .description = "The text.",
        .store = [](b& to, const v& x) { to.current_workflow->system_prompt.text = text(x); },
-       .required = true},
+       .required = true,
+       .example = "Answer in three sentences."},
       container("workflows.*.parameters", k::map, "Sampling of local models, for what the caller left open."),
-      parameter("temperature", "From 0 (always the likeliest word) to 2.", store_parameter<&parameters::temperature>),
-      parameter("top_p", "Share of likely words to choose from.", store_parameter<&parameters::top_p>),
+      parameter("temperature", "From 0 (always the likeliest word) to 2.", store_parameter<&parameters::temperature>,
+                "0.2"),
+      parameter("top_p", "Share of likely words to choose from.", store_parameter<&parameters::top_p>, "0.9"),
       parameter("min_p", "Least likelihood of a word, as a share of the likeliest.",
-                store_parameter<&parameters::min_p>),
-      parameter("frequency_penalty", "From -2 to 2.", store_parameter<&parameters::frequency_penalty>),
-      parameter("presence_penalty", "From -2 to 2.", store_parameter<&parameters::presence_penalty>),
+                store_parameter<&parameters::min_p>, "0.05"),
+      parameter("frequency_penalty", "From -2 to 2.", store_parameter<&parameters::frequency_penalty>, "0.5"),
+      parameter("presence_penalty", "From -2 to 2.", store_parameter<&parameters::presence_penalty>, "0.5"),
       parameter("repeat_penalty", "Above 1 makes repetitions less likely.",
-                store_parameter<&parameters::repeat_penalty>),
-      whole_parameter("top_k", "How many likely words to choose from.", store_parameter<&parameters::top_k>, 1),
-      whole_parameter("seed", "Makes answers repeatable.", store_parameter<&parameters::seed>, 0),
-      whole_parameter("max_tokens", "Longest answer.", store_parameter<&parameters::max_tokens>, 1),
+                store_parameter<&parameters::repeat_penalty>, "1.1"),
+      whole_parameter("top_k", "How many likely words to choose from.", store_parameter<&parameters::top_k>, 1, "40"),
+      whole_parameter("seed", "Makes answers repeatable.", store_parameter<&parameters::seed>, 0, "1"),
+      whole_parameter("max_tokens", "Longest answer.", store_parameter<&parameters::max_tokens>, 1, "2048"),
   };
 }
 

@@ -146,6 +146,22 @@ class nothing_more : public YAML::EventHandler {
   static constexpr const char* text = "a second document begins here: the configuration is one document; remove `---`";
 };
 
+/// `line`, or the one before it, if a tab is part of its indentation; else 0. The parser only says what it could not
+/// make of such a line.
+int line_indented_by_tabs(std::string_view text, int line) {
+  int found = 0;
+  for (int at = 1; at <= line; ++at) {
+    const auto indentation = text.substr(0, text.find_first_not_of(" \t"));
+    if (at + 1 >= line && indentation.find('\t') != std::string_view::npos && text.size() > indentation.size() &&
+        text[indentation.size()] != '\n')
+      found = at;
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return found;
+}
+
 }  // namespace
 
 yaml_document read_yaml(std::string_view text, const yaml_limits& limits) {
@@ -177,8 +193,13 @@ yaml_document read_yaml(std::string_view text, const yaml_limits& limits) {
     result.error = r.why;
     result.at = r.at;
   } catch (const YAML::Exception& e) {
-    result.error = "is not valid YAML: " + e.msg;
     result.at = to_place(e.mark);
+    if (const int line = line_indented_by_tabs(text, result.at.line); line != 0) {
+      result.error = "is indented with a tab, which YAML does not allow: use spaces";
+      result.at = {line, 1};
+    } else {
+      result.error = "is not valid YAML: " + e.msg;
+    }
   } catch (const std::exception& e) {  // the library's std exceptions, out of memory included
     result.error = std::string("cannot be read as YAML: ") + e.what();
   }

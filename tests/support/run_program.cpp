@@ -11,15 +11,28 @@
 
 namespace tideover::test {
 
-program_result run_tideover(const std::vector<std::string>& arguments) {
+std::string tideover_binary() {
   auto const* other = std::getenv("TIDEOVER_BIN");
-  std::vector<std::string> words{other != nullptr && *other != '\0' ? other : TIDEOVER_BINARY};
+  return other != nullptr && *other != '\0' ? other : TIDEOVER_BINARY;
+}
+
+program_result run_tideover(const std::vector<std::string>& arguments, const environment_of_program& environment) {
+  std::vector<std::string> words{tideover_binary()};
   words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_words(std::move(words), environment);
+}
+
+program_result run_words(std::vector<std::string> words, const environment_of_program& environment) {
   temporary_folder const folder;
-  std::string path = "PATH=/usr/bin:/bin", home = "HOME=" + folder.path();
-  std::vector<char*> argv, envp{path.data(), home.data(), nullptr};
+  environment_of_program all{{"PATH", "/usr/bin:/bin"}, {"HOME", folder.path()}};
+  for (const auto& [name, value] : environment) all[name] = value;
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : all) variables.push_back(name + "=" + value);
+  std::vector<char*> argv, envp;
   for (auto& w : words) argv.push_back(w.data());
+  for (auto& v : variables) envp.push_back(v.data());
   argv.push_back(nullptr);
+  envp.push_back(nullptr);
   auto const out = folder.file("out"), err = folder.file("err");
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);

@@ -1,6 +1,7 @@
 // Runs the program of this build with some arguments to its end: commands as a person or a script uses them.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,15 @@ struct program_result {
   std::string err;
 };
 
-/// `tideover ARGUMENTS…` with an environment of PATH and HOME only.
-program_result run_tideover(const std::vector<std::string>& arguments);
+using environment_of_program = std::map<std::string, std::string>;
+
+/// The binary under test: $TIDEOVER_BIN, else that of this build.
+std::string tideover_binary();
+
+/// `tideover ARGUMENTS…` with an environment of PATH, HOME (a folder that is gone afterwards) and what is given.
+program_result run_tideover(const std::vector<std::string>& arguments, const environment_of_program& environment = {});
+
+/// Any program, found by its path, in the same way.
+program_result run_words(std::vector<std::string> words, const environment_of_program& environment = {});
 
 }  // namespace tideover::test

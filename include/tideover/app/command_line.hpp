@@ -1,5 +1,5 @@
-// What the words after `tideover` mean, and the commands that need no daemon: check, schema, env, version.
-// Not for running the daemon: `run` ends here as a value that the application takes up.
+// What the words after `tideover` mean: one value per command, with everything that was said. Also the small commands
+// that only read the configuration. Not for how commands look on the command line: src/app/command_table.hpp.
 #pragma once
 
 #include <iosfwd>
@@ -29,9 +29,23 @@ struct check_command {
   bool json = false;
 };
 struct schema_command {};
-struct env_command {
-  std::optional<std::string> config_file;
+struct init_command {
+  std::optional<std::string> output;  // else where Tideover looks for its file
+  bool yes = false;                   // no questions
+  bool force = false;                 // an existing file is replaced
   bool json = false;
+};
+/// Prints the script that makes a shell complete commands, options and values.
+struct completion_command {
+  std::string shell;  // bash, zsh or fish
+};
+/// What those scripts ask: the words after `tideover` so far; the last one, maybe empty, is being typed.
+struct complete_command {
+  std::vector<std::string> words;
+};
+/// A page of the manual in man(7) format.
+struct man_command {
+  std::string page;  // tideover or tideover.yaml
 };
 struct version_command {
   bool json = false;
@@ -48,6 +62,15 @@ struct explain_command {
   std::optional<std::string> request_file;  // the body; `-`: standard input
   daemon_door door;
   bool offline = false;  // from the configuration, whether a daemon runs or not
+  bool json = false;
+};
+struct env_command {
+  daemon_door door;  // --socket: what the running daemon really listens on
+  std::string shell = "sh";
+  bool json = false;
+};
+struct reload_command {
+  daemon_door door;
   bool json = false;
 };
 struct contingency_command {
@@ -71,6 +94,7 @@ struct readiness_command {
 };
 struct key_command {
   std::string name;
+  std::optional<std::string> config_file;
   std::optional<std::string> workflow;
   bool json = false;
 };
@@ -78,7 +102,8 @@ struct key_command {
 struct command_line_result {
   /// What to do; nothing when the command line itself was answered (help) or refused.
   std::variant<std::monostate, run_command, check_command, schema_command, env_command, readiness_command,
-               version_command, contingency_command, status_command, key_command, explain_command>
+               version_command, contingency_command, status_command, key_command, init_command, reload_command,
+               completion_command, complete_command, man_command, explain_command>
       command;
   std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
   std::string out;

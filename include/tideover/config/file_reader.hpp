@@ -23,6 +23,7 @@ using origins = std::map<std::string, origin, std::less<>>;
 struct reading {
   origins from;  // every path of the file that was understood
   std::vector<problem> problems;
+  std::vector<problem> misspelt;  // keys that were meant by unknown ones: what follows from their absence is noise
 };
 
 /// `made` holds the defaults; keys of the file replace them. Never throws on bad text.

@@ -62,6 +62,7 @@ struct key_row {
   std::string_view choices = {};  // `cloud|local`
   std::int64_t least = 0;         // of integers as such, of spans in ms, of sizes in bytes
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  std::string_view example = {};  // a value that fits, as it would be written; empty: the default or the first choice
 };
 
 /// A row and the rows below it.

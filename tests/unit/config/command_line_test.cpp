@@ -74,10 +74,44 @@ TEST(CommandLine, KnowsItsCommands) {
   EXPECT_TRUE(std::get<check_command>(parse({"check", "--json"}).command).json);
   EXPECT_TRUE(std::holds_alternative<schema_command>(parse({"schema"}).command));
   EXPECT_TRUE(std::get<env_command>(parse({"env", "--json"}).command).json);
-  EXPECT_EQ(std::get<env_command>(parse({"env", "--config", "f"}).command).config_file, "f");
+  EXPECT_EQ(std::get<env_command>(parse({"env", "--config", "f"}).command).door.config_file, "f");
   EXPECT_TRUE(std::get<version_command>(parse({"version", "--json"}).command).json);
+  EXPECT_TRUE(std::holds_alternative<schema_command>(parse({"schema", "--json"}).command));
+  EXPECT_TRUE(std::get<reload_command>(parse({"reload", "--json"}).command).json);
+  EXPECT_EQ(std::get<reload_command>(parse({"reload", "--socket", "/s"}).command).door.socket, "/s");
+  EXPECT_EQ(std::get<completion_command>(parse({"completion", "zsh"}).command).shell, "zsh");
+  EXPECT_EQ(std::get<man_command>(parse({"man"}).command).page, "tideover");
+  EXPECT_EQ(std::get<man_command>(parse({"man", "tideover.yaml"}).command).page, "tideover.yaml");
+  EXPECT_EQ(std::get<complete_command>(parse({"__complete", "run", "--", "-x", ""}).command).words,
+            (std::vector<std::string>{"run", "--", "-x", ""}));
+  const auto init = std::get<init_command>(parse({"init", "-y", "--force", "-o", "f", "--json"}).command);
+  EXPECT_TRUE(init.yes && init.force && init.json);
+  EXPECT_EQ(init.output, "f");
+  EXPECT_FALSE(std::get<init_command>(parse({"init"}).command).output);
   EXPECT_TRUE(std::holds_alternative<version_command>(parse({"--version"}).command));
   EXPECT_TRUE(std::holds_alternative<version_command>(parse({"-V"}).command));
+}
+
+TEST(CommandLine, EveryCommandExplainsItself) {
+  for (const auto& words : std::vector<std::vector<const char*>>{{"check"},
+                                                                 {"contingency"},
+                                                                 {"contingency", "on"},
+                                                                 {"env"},
+                                                                 {"init"},
+                                                                 {"key", "new"},
+                                                                 {"readiness"},
+                                                                 {"reload"},
+                                                                 {"run"},
+                                                                 {"schema"},
+                                                                 {"status"},
+                                                                 {"completion"}}) {
+    auto asked = words;
+    asked.push_back("--help");
+    const auto result = parse(asked);
+    EXPECT_EQ(result.exit_code, exit_ok);
+    EXPECT_NE(result.out.find("Examples:\n  "), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find("Point your apps"), std::string::npos) << "the footer of another command";
+  }
 }
 
 TEST(CommandLine, HelpIsAResultNotAnError) {
@@ -93,7 +127,8 @@ TEST(CommandLine, HelpIsAResultNotAnError) {
     const auto result = parse(words);
     EXPECT_EQ(result.exit_code, exit_ok);
     for (const auto part : {"--config FILE", "--listen HOST:PORT", "--admin HOST:PORT", "--cloud URL", "--local URL",
-                            "--local-model NAME", "--log-level LEVEL", "--workers N", "--ready-file FILE", "--demo"})
+                            "--local-model NAME", "--log-level trace|debug|info|warn|error", "--workers N",
+                            "--ready-file FILE", "--demo"})
       EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   }
 }
@@ -109,6 +144,15 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheFix) {
            {{"frobnicate"}, "unknown command `frobnicate`; see `tideover --help`"},
            {{"help", "rn"}, "did you mean `run`?"},
            {{"doctor"}, "`doctor` is not supported by this version"},
+           {{"contingency", "onn"}, "unknown command `onn`; did you mean `tideover contingency on`?"},
+           {{"completion"}, "SHELL"},
+           {{"completion", "tcsh"}, "`tcsh` is not bash, zsh or fish"},
+           {{"completion", "bahs"}, "did you mean `bash`?"},
+           {{"env", "--shell", "csh"}, "`csh` is not sh or fish"},
+           {{"key", "new"}, "NAME"},
+           {{"key", "new", "a", "--workflow", "a b"}, "is no name of a workflow"},
+           {{"reload", "now"}, "nothing is known to do with `now`"},
+           {{"init", "--outpt", "x"}, "did you mean `--output`?"},
            {{"contingency", "on"}, "--reason is missing"},
            {{"contingency"}, "say `tideover contingency on`, `off` or `status`"},
            {{"contingency", "on", "--reason", "x", "--for", "soon"}, "--for: `soon`"},
@@ -117,7 +161,9 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheFix) {
            {{"key"}, "say `tideover key new NAME`"},
            {{"run", "--lisen", "x"}, "unknown option `--lisen`; did you mean `--listen`?"},
            {{"run", "--zzzzzzzz=secret"}, "unknown option `--zzzzzzzz`; see `tideover run --help`"},
-           {{"run", "extra"}, "nothing is known to do with `extra`"},
+           {{"run", "extra"}, "nothing is known to do with `extra`; see `tideover run --help`"},
+           {{"check", "new.yaml"}, "did you mean `tideover check --config new.yaml`?"},
+           {{"version", "new.yaml"}, "see `tideover version --help`"},
            {{"check", "--demo"}, "unknown option `--demo`; see `tideover check --help`"},
            {{"--json", "check"}, "put `--json` after the command"},
            {{"run", "--listen"}, "--listen"},
@@ -236,11 +282,17 @@ TEST(Env, PrintsTheVariablesForTheConfiguredListener) {
     world.files["/k"] = {"KEY"};
     world.files["/f.yaml"] = {"listen: [{address: " + std::string(listen) + "}]\n"};
     std::ostringstream out, err;
-    EXPECT_EQ(run_env({.config_file = "/f.yaml"}, world.view(), out, err), exit_ok) << err.str();
-    EXPECT_EQ(out.str(), "export OPENAI_BASE_URL=" + std::string(base) +
-                             "/v1\nexport ANTHROPIC_BASE_URL=" + std::string(base) + "\n");
+    const daemon_door door{.socket = {}, .config_file = "/f.yaml"};
+    EXPECT_EQ(run_env({.door = door}, world.view(), out, err), exit_ok) << err.str();
+    const std::string mark = base.find('[') == std::string_view::npos ? "" : "'";  // to some shells a pattern
+    EXPECT_EQ(out.str(), "export OPENAI_BASE_URL=" + mark + std::string(base) + "/v1" + mark +
+                             "\nexport ANTHROPIC_BASE_URL=" + mark + std::string(base) + mark + "\n");
+    std::ostringstream fish;
+    EXPECT_EQ(run_env({.door = door, .shell = "fish"}, world.view(), fish, err), exit_ok);
+    EXPECT_EQ(fish.str(), "set -gx OPENAI_BASE_URL " + mark + std::string(base) + "/v1" + mark +
+                              "\nset -gx ANTHROPIC_BASE_URL " + mark + std::string(base) + mark + "\n");
     std::ostringstream json;
-    EXPECT_EQ(run_env({.config_file = "/f.yaml", .json = true}, world.view(), json, err), exit_ok);
+    EXPECT_EQ(run_env({.door = door, .json = true}, world.view(), json, err), exit_ok);
     EXPECT_EQ(nlohmann::json::parse(json.str())["ANTHROPIC_BASE_URL"], base);
   }
 }
@@ -248,12 +300,42 @@ TEST(Env, PrintsTheVariablesForTheConfiguredListener) {
 TEST(Env, SaysWhenThePortIsNotKnownYetOrTheFileIsBad) {
   fake_world world;
   world.variables["TIDEOVER_LISTEN"] = "127.0.0.1:0";
+  world.variables["TIDEOVER_CONFIG"] = "/f.yaml";
+  world.files["/f.yaml"] = {"admin: {socket: /nowhere/admin.sock}\n"};
   std::ostringstream out, err;
   EXPECT_EQ(run_env({}, world.view(), out, err), exit_failure);
   EXPECT_NE(err.str().find("--ready-file"), std::string::npos);
   world.variables["TIDEOVER_LISTEN"] = "x";
   EXPECT_EQ(run_env({}, world.view(), out, err), exit_configuration);
   EXPECT_EQ(out.str(), "");
+}
+
+// The service has its keys; whoever asks where it listens need not.
+TEST(Env, NeedsNoSecretsOfTheService) {
+  for (const auto credential : {"{env: SERVICE_KEY}", "{file: /root/key}", "{credential: openai}"}) {
+    fake_world world;
+    world.files["/root/key"] = {"secret", 0600, false};
+    world.files["/f.yaml"] = {
+        "listen: [{address: 127.0.0.1:7001}]\nupstreams: {openai: {tier: cloud, url: https://h, "
+        "credential: " +
+        std::string(credential) + "}, ollama: {tier: local, url: http://h}}\n"};
+    std::ostringstream out, err;
+    EXPECT_EQ(run_env({.door = {.socket = {}, .config_file = "/f.yaml"}}, world.view(), out, err), exit_ok)
+        << err.str();
+    EXPECT_NE(out.str().find("http://127.0.0.1:7001/v1"), std::string::npos) << out.str();
+    EXPECT_EQ(check(world, {.config_file = "/f.yaml"}).code, exit_configuration) << "the daemon needs them";
+  }
+}
+
+TEST(Env, GuessesNothingThatAVariableWouldSay) {
+  fake_world world;
+  world.files["/f.yaml"] = {"listen: [{address: \"${WHERE}:7001\"}]\n"};
+  for (const auto file : {"/f.yaml", "/none.yaml"}) {
+    std::ostringstream out, err;
+    EXPECT_EQ(run_env({.door = {.socket = {}, .config_file = file}}, world.view(), out, err), exit_configuration);
+    EXPECT_EQ(out.str(), "");
+    EXPECT_EQ(err.str().find("unknown"), std::string::npos) << err.str();
+  }
 }
 
 TEST(Version, IsPrinted) {

@@ -1,0 +1,35 @@
+// A daemon's unix socket that gives one prepared answer to every request, and remembers what it was asked.
+// Not a daemon: for what commands make of answers that a real one gives only in rare moments.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace tideover::test {
+
+class socket_server {
+ public:
+  socket_server(std::string path, int status, std::string body);
+  ~socket_server();
+  socket_server(const socket_server&) = delete;
+  socket_server& operator=(const socket_server&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// Heads and bodies as they came.
+  std::vector<std::string> requests() const;
+
+ private:
+  void serve();
+
+  std::string path_;
+  std::string answer_;
+  int listener_ = -1;
+  int stop_[2] = {-1, -1};
+  mutable std::mutex mutex_;
+  std::vector<std::string> requests_;
+  std::thread thread_;
+};
+
+}  // namespace tideover::test
