@@ -21,8 +21,8 @@ struct daemon_options {
   std::string yaml;                                // written to tideover.yaml and passed by --config; empty: no file
   std::map<std::string, std::string> environment;  // all there is, apart from PATH, HOME, TMPDIR and the state folder
   std::vector<std::string> arguments;              // further ones, after `run`
-  std::vector<int> handed;                         // listening sockets that are handed down as systemd does
-  std::string handed_names;                        // LISTEN_FDNAMES
+  std::vector<int> handed{};                       // listening sockets that are handed down as systemd does
+  std::string handed_names{};                      // LISTEN_FDNAMES
 };
 
 class daemon_process {

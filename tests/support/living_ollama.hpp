@@ -69,7 +69,6 @@ class living_ollama {
   std::string ps() const;
   const ollama::model* find(const std::string& name) const;
 
-  scripted_upstream& server_;
   mutable std::mutex mutex_;
   living_options how_;
   std::map<std::string, running> loaded_;
