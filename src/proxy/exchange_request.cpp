@@ -89,6 +89,7 @@ void exchange::settle_reach() {
   const auto& view = *shared().contingency;
   kept_from_clouds_ = view.active(route_.workflow->name) || (route_.also && view.active(route_.also->name));
   pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
+  record_.kept_inside = policy::reach::why_not(route_.policy, kept_from_clouds_);
 }
 
 exchange::body_plan exchange::plan_body() const {
@@ -300,6 +301,7 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     co_await stream_through();
   } else {
     if (route_.what == endpoint::ollama_native && leaves_the_house(body_)) {
+      settle_reach();
       co_await reply_error(refusal(403, "cloud_model_refused",
                                    "This model runs at ollama.com; only models on this machine are served here."));
       co_return then_;
