@@ -58,9 +58,13 @@ std::vector<key_row> the_rest() {
        .description = "A host name without port.",
        .store = [](b& to, const v& x) { to.made.hosts.push_back(text(x)); }},
 
-      later("cors", k::map, "Web pages that may call."),
-      later("cors.origins", k::list, "Their origins."),
-      later("cors.origins[]", k::text, "One origin."),
+      container("cors", k::map, "Web pages that may call the proxy; none unless they are named."),
+      container("cors.origins", k::list, "Their origins. Requests from pages of any other origin are refused.",
+                [](b& to, const v&) { to.made.page_origins.clear(); }),
+      {.path = "cors.origins[]",
+       .kind = k::origin,
+       .description = "One origin as a browser writes it: SCHEME://HOST[:PORT].",
+       .store = [](b& to, const v& x) { to.made.page_origins.push_back(text(x)); }},
 
       container("contingency", k::map, "Contingency from the file: no cloud is asked."),
       container("contingency.workflows", k::list, "Workflows in contingency; `all` means every one."),

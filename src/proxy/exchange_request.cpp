@@ -6,6 +6,7 @@
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chunked.hpp"
 #include "tideover/adapt/ollama/native_request.hpp"
+#include "tideover/adapt/web_origin.hpp"
 #include "tideover/net/socket_address.hpp"
 #include "tideover/policy/client_keys.hpp"
 #include "tideover/policy/model_choice.hpp"
@@ -48,8 +49,13 @@ std::optional<adapt::own_error> exchange::admit() {
   if (!adapt::host_allowed(head_.fields.value_of(field_id::host), shared().hosts))
     return refusal(421, "host_not_allowed",
                    "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
-  if (!adapt::origin_allowed(head_.fields))
-    return refusal(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
+  auto const page = adapt::judge_page(head_, configuration().page_origins);
+  if (page.what == adapt::page_verdict::kind::foreign)
+    return refusal(403, "origin_not_allowed",
+                   "Requests from web pages of other origins are refused. If this page may call, add its origin to "
+                   "`cors.origins`.");
+  allowed_page_ = page.origin;
+  if (!allowed_page_.empty() && adapt::is_preflight(head_)) return std::nullopt;
   auto refused = check_client();  // before anything is said about workflows and paths
   route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
   if (refused) return refused;
@@ -271,6 +277,13 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     }
     std::string const allow(framing_.refuse_status == 405 ? adapt::allowed_methods : route_.allow);
     co_await reply_error(std::move(*refused), allow);
+    co_return then_;
+  }
+
+  if (!allowed_page_.empty() && adapt::is_preflight(head_)) {
+    body_unread_ = has_body;  // browsers send none
+    if (!has_body) left_over_.assign(behind);
+    co_await answer_preflight();
     co_return then_;
   }
 
