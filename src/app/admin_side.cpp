@@ -1,5 +1,6 @@
 #include "tideover/app/admin_side.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tideover/config/check.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/net/listener.hpp"
 #include "tideover/ops/admin_contingency.hpp"
@@ -42,8 +44,12 @@ admin_doors::~admin_doors() {
 }
 
 admin_side::admin_side(boost::asio::io_context& control, adapt::host_rules hosts, ops::contingency_control& decisions,
-                       admin_sources sources)
-    : sources_(std::move(sources)), api_(std::move(hosts)), feed_(name_of_this_run()), server_(control, api_, feed_) {
+                       admin_sources sources, const handed_sockets& handed)
+    : sources_(std::move(sources)),
+      api_(std::move(hosts)),
+      feed_(name_of_this_run()),
+      server_(control, api_, feed_),
+      handed_(handed) {
   serve_reads();
   ops::serve_contingency(api_, decisions, sources_.configuration);
   ops::serve_reload(api_, sources_.reload);
@@ -86,12 +92,28 @@ void admin_side::serve_reads() {
 
 admin_doors admin_side::prepare(const config::admin& settings, const std::vector<std::string>& usual_sockets) {
   admin_doors made;
-  if (address_.empty() || settings.at.host != settings_.at.host || settings.at.port != settings_.at.port) {
+  if (handed_.admin_tcp >= 0) {
+    auto const bound = name_of_socket(handed_.admin_tcp);
+    if (config::is_too_open(settings, bound.substr(0, bound.rfind(':'))))
+      throw std::runtime_error("the admin socket " + bound +
+                               " that was handed down can be reached from other machines, and reading needs no token: "
+                               "set `admin.token`, or give ListenStream= an address on this machine");
+    if (address_.empty()) {
+      made.tcp = ::fcntl(handed_.admin_tcp, F_DUPFD_CLOEXEC, 0);
+      made.address = bound;
+    }
+  } else if (address_.empty() || settings.at.host != settings_.at.host || settings.at.port != settings_.at.port) {
     bool const ours = !address_.empty() && settings.at.port == settings_.at.port && settings.at.port != 0;
     auto const bound = net::listen_on(settings.at.host, settings.at.port, 1,
                                       ours ? net::port_use::may_be_ours : net::port_use::must_be_free);
     made.tcp = bound.descriptors.front();
     made.address = bound.address;
+  }
+  if (handed_.admin_unix >= 0) {
+    if (!socket_.empty()) return made;
+    made.unix_socket = ::fcntl(handed_.admin_unix, F_DUPFD_CLOEXEC, 0);
+    made.path = name_of_socket(handed_.admin_unix);
+    return made;
   }
   auto const take = [&](const std::string& path) {
     auto const socket = ops::listen_on_admin_socket(path);
@@ -125,7 +147,9 @@ void admin_side::open(admin_doors doors, const config::admin& settings, adapt::h
   settings_ = settings;
   api_.set_token(settings.token);
   api_.set_hosts(std::move(hosts));
-  bool const reachable = config::kind_of_host(settings.at.host) != config::host_kind::loopback;
+  auto const host = handed_.admin_tcp >= 0 ? name_of_socket(handed_.admin_tcp) : settings.at.host + ":0";
+  bool const reachable =
+      config::kind_of_host(std::string_view(host).substr(0, host.rfind(':'))) != config::host_kind::loopback;
   server_.set_reads_need_token(reachable && !settings.allow_unauthenticated);
   if (doors.tcp >= 0) {
     address_ = doors.address;

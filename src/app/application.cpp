@@ -14,6 +14,7 @@
 #include "ready_file.hpp"
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/demo.hpp"
+#include "tideover/app/handed_sockets.hpp"
 #include "tideover/app/logging.hpp"
 #include "tideover/app/service_manager.hpp"
 #include "tideover/config/places.hpp"
@@ -159,6 +160,7 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   options.load_again = [&command, &world] { return config::load(command.flags, world); };
   options.reloading = [&manager](bool begins) { begins ? manager.reloading() : manager.ready(); };
   try {
+    options.handed = take_handed_sockets(world);
     daemon running(options);
     signal_listener const signals(running, manager);
     running.ask_local([&] { print_banner(configuration, running); });

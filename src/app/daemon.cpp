@@ -39,7 +39,7 @@ daemon::parts::parts(const daemon_options& given)
       current(std::make_shared<generation>(given.configuration, process, nullptr)),
       decisions(given.configuration->contingency, given.state_directory, events, current->contingency(), unix_seconds(),
                 clock::now()),
-      doors(worker_count(*given.configuration)),
+      doors(worker_count(*given.configuration), given.handed.proxy),
       drain_timer(host.context()) {}
 
 void daemon::parts::bind() {
@@ -69,7 +69,7 @@ void daemon::parts::open_admin() {
   sources.metrics = [this] { return metrics_text(); };
   sources.configuration = [this] { return shared().configuration; };
   sources.reload = [this](const std::string& who) { return reload(who); };
-  admin.emplace(host.context(), shared().hosts, decisions, std::move(sources));
+  admin.emplace(host.context(), shared().hosts, decisions, std::move(sources), options.handed);
   admin->open(admin->prepare(configuration().admin, options.usual_sockets), configuration().admin, shared().hosts);
   addresses.admin = admin->address();
   addresses.admin_socket = admin->socket();
@@ -96,6 +96,7 @@ void daemon::parts::tick(time_point now) {
   advance(*current);
   for (const auto& g : old_generations) advance(*g);
   forget_old_generations();
+  renew_certificates(now);
   log_breakers();
 }
 

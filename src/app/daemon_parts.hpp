@@ -46,7 +46,9 @@ struct daemon::parts {
 
   ops::reload_report reload(const std::string& who);
   ops::reload_report try_reload();
-  void take_up(std::shared_ptr<generation> next, listeners::plan doors);
+  void take_up(std::shared_ptr<generation> next, listeners::plan plan);
+  void renew_certificates(time_point now);
+  void hand_out(listeners::plan& plan, const std::shared_ptr<generation>& next);
   void watch_readiness();
   void forget_old_generations();
 
@@ -81,7 +83,8 @@ struct daemon::parts {
   std::optional<admin_side> admin;
   boost::asio::steady_timer drain_timer;
   std::atomic<bool> draining{false};
-  ops::status_facts::reload last_reload;  // control loop only
+  time_point next_look_at_certificates{};  // control loop only
+  ops::status_facts::reload last_reload;   // control loop only
   std::int64_t const started = unix_seconds();
   bound_addresses addresses;
 };

@@ -12,6 +12,7 @@ namespace tideover::app {
 
 namespace {
 
+constexpr auto certificates_interval = std::chrono::seconds(5);
 constexpr auto adoption_patience = std::chrono::seconds(2);  // a worker that takes longer hangs
 
 /// Counts workers down. Shared with them: one that hangs may come after nobody waits any more.
@@ -89,17 +90,37 @@ void daemon::parts::take_up(std::shared_ptr<generation> next, listeners::plan pl
   if (old_generations.back()->local() != current->local()) old_locals.push_back(old_generations.back()->local());
   watch_readiness();
 
-  // Whoever asked for the reload may rely on it once told that it is done: wait until every worker has taken it up.
-  // A worker never waits for this thread, so that is a matter of microseconds.
-  auto const left = std::make_shared<countdown>();
-  left->left = workers.size();
-  for (std::size_t i = 0; i < workers.size(); ++i)
-    if (!workers[i]->adopt(lend(current, control), plan.take(i), [left] { left->one_less(); })) left->one_less();
-  if (!left->wait()) spdlog::error("a worker has not taken up the configuration yet: it will before its next request");
-
+  hand_out(plan, current);
   addresses.proxy = doors.addresses();
   addresses.admin = admin->address();
   addresses.admin_socket = admin->socket();
+}
+
+/// Whoever asked may rely on it once told that it is done: waits until every worker has taken it up. A worker never
+/// waits for this thread, so that is a matter of microseconds.
+void daemon::parts::hand_out(listeners::plan& plan, const std::shared_ptr<generation>& next) {
+  auto const left = std::make_shared<countdown>();
+  left->left = workers.size();
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    auto lent = next ? lend(next, control) : proxy::services_ptr();
+    if (!workers[i]->adopt(std::move(lent), plan.take(i), [left] { left->one_less(); })) left->one_less();
+  }
+  if (!left->wait()) spdlog::error("a worker has not taken up the configuration yet: it will before its next request");
+}
+
+/// Renewed by whoever renews them (certbot and its kind), without a word to us.
+void daemon::parts::renew_certificates(time_point now) {
+  if (draining || now < next_look_at_certificates) return;
+  next_look_at_certificates = after(now, certificates_interval);
+  if (!doors.certificates_renewed(configuration())) return;
+  try {
+    auto plan = doors.prepare(configuration());
+    doors.commit(plan);
+    hand_out(plan, nullptr);
+    spdlog::info("the listeners' certificates were renewed");
+  } catch (const std::exception& e) {
+    spdlog::error("the listeners keep the certificates they have, because the new ones cannot be used: {}", e.what());
+  }
 }
 
 ops::reload_report daemon::parts::reload(const std::string& who) {

@@ -12,6 +12,20 @@ namespace {
 constexpr std::size_t most_upstreams = 8;  // as many as one request can have candidates
 constexpr std::size_t most_urls = 64;
 
+}  // namespace
+
+bool is_too_open(const listener& l, std::string_view host, const snapshot& made) {
+  const bool certificates = l.tls && !l.tls->client_ca_file.empty();
+  return kind_of_host(host) != host_kind::loopback && !l.allow_unauthenticated && !made.clients.required &&
+         !certificates;
+}
+
+bool is_too_open(const admin& a, std::string_view host) {
+  return kind_of_host(host) != host_kind::loopback && !a.allow_unauthenticated && !a.token;
+}
+
+namespace {
+
 class checker {
  public:
   explicit checker(const snapshot& made) : made_(made) {}
@@ -58,7 +72,7 @@ class checker {
         warning(path, to_string(l.at) +
                           " can be reached from other machines without TLS: keys and prompts travel in "
                           "clear text; add `tls`, or put it behind something that speaks it");
-      if (reachable && !l.allow_unauthenticated && !made_.clients.required)
+      if (is_too_open(l, l.at.host, made_))
         error(path,
               to_string(l.at) +
                   " can be reached from other machines, and callers need no key: set `clients.required` with keys, "
@@ -67,7 +81,7 @@ class checker {
     }
     claim(made_.admin.at, "admin.address");
     const auto& admin = made_.admin;
-    if (kind_of_host(admin.at.host) != host_kind::loopback && !admin.allow_unauthenticated && !admin.token)
+    if (is_too_open(admin, admin.at.host))
       error("admin.address", to_string(admin.at) +
                                  " can be reached from other machines, and reading needs no token: set `admin.token`, "
                                  "listen on 127.0.0.1, or say `allow_unauthenticated: true` under `admin` in the "

@@ -127,14 +127,29 @@ ssl_context make_client_context(const std::string& ca_file) {
   return context;
 }
 
-ssl_context make_server_context(const std::string& certificate_file, const std::string& key_file) {
+ssl_context make_server_context(const std::string& certificate_file, const std::string& key_file,
+                                const std::string& client_ca_file) {
   auto context = make_context(TLS_server_method());
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1)
     throw std::runtime_error("cannot load the certificate from " + certificate_file + ": " + last_error());
-  if (SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+  bool const loaded = SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+  auto const code = ERR_peek_last_error();  // loading compares it with the certificate already
+  bool const stranger = ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH;
+  if (!loaded && !stranger)
     throw std::runtime_error("cannot load the private key from " + key_file + ": " + last_error());
-  if (SSL_CTX_check_private_key(context.get()) != 1)
+  if (!loaded || SSL_CTX_check_private_key(context.get()) != 1)
     throw std::runtime_error("the key in " + key_file + " does not belong to the certificate in " + certificate_file);
+  if (!client_ca_file.empty()) {
+    auto* const names = SSL_load_client_CA_file(client_ca_file.c_str());
+    if (names == nullptr || SSL_CTX_load_verify_locations(context.get(), client_ca_file.c_str(), nullptr) != 1) {
+      sk_X509_NAME_pop_free(names, X509_NAME_free);
+      throw std::runtime_error("cannot load the authorities of callers from " + client_ca_file + ": " + last_error());
+    }
+    SSL_CTX_set_client_CA_list(context.get(), names);  // takes it over: tells callers which certificate to show
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_verify_depth(context.get(), 8);
+    SSL_CTX_set_max_cert_list(context.get(), 64 * 1024);
+  }
   SSL_CTX_set_alpn_select_cb(context.get(), choose_http11, nullptr);
   static const unsigned char id[] = "tideover";
   SSL_CTX_set_session_id_context(context.get(), id, sizeof id - 1);

@@ -88,10 +88,12 @@ void worker::close_door(door& which) {
 
 bool worker::adopt(services_ptr next, door_changes doors, std::function<void()> done) {
   return loop_.inbox()->post([this, next = std::move(next), changes = std::move(doors), done = std::move(done)] {
-    // What is idle was made under rules that no longer hold; what is in use goes back to a pool that nobody asks.
-    generation_->pool.close_all();
-    generation_ = std::make_shared<worker_generation>(next);
-    size_scratch();
+    if (next) {
+      // What is idle was made under rules that no longer hold; what is in use goes back to a pool that nobody asks.
+      generation_->pool.close_all();
+      generation_ = std::make_shared<worker_generation>(next);
+      size_scratch();
+    }
     for (const auto& [listener, tls] : changes.kept)
       for (auto& d : doors_)
         if (d->socket.listener == listener) d->socket.tls = tls;

@@ -1,4 +1,6 @@
 // TLS in both directions: a cloud whose certificate does not hold sees no byte of a request.
+#include <filesystem>
+
 #include "integration/world.hpp"
 
 namespace tideover::test {
@@ -175,6 +177,73 @@ TEST(ListenerTls, PlainHttpOnItIsNotServed) {
   auto const ended = plain.read_to_end(rest);
   EXPECT_TRUE(ended == io::end || ended == io::reset);
   EXPECT_EQ(w.openai.connections(), 0U);
+}
+
+TEST(ListenerTls, CallersMayHaveToShowACertificate) {
+  test_ca const ca, strangers;
+  world w;
+  world_options options;
+  // That is authentication: the address may be one that others can reach, without keys of the house.
+  options.listen = "listen: [{address: \"0.0.0.0:0\", tls: {certificate: \"" + ca.good().certificate_file +
+                   "\", key: \"" + ca.good().key_file + "\", client_ca: \"" + ca.ca_file() + "\"}}]";
+  w.start(options);
+  auto const call = [&](const ssl_context& tls) {
+    try {
+      raw_client caller(w.port(), tls, "localhost");
+      return caller.post("/v1/chat/completions", chat_body);
+    } catch (const std::exception&) {  // TLS 1.3 tells in the handshake or behind it
+      return http_answer();
+    }
+  };
+  auto const with = [&](const certificate& c) {
+    return make_client_context(ca.ca_file(), c.certificate_file, c.key_file);
+  };
+  expect_cloud(call(with(ca.caller())));
+  auto const asked = w.openai.requests().size();
+  EXPECT_EQ(call(make_client_context(ca.ca_file())).status, 0);
+  EXPECT_EQ(call(with(strangers.caller())).status, 0);
+  EXPECT_EQ(call(with(ca.good())).status, 0) << "a server's certificate is none for a caller";
+  EXPECT_EQ(call(with(ca.self_signed())).status, 0);
+  EXPECT_EQ(w.openai.requests().size(), asked);
+}
+
+TEST(ListenerTls, TakesUpACertificateThatWasRenewed) {
+  test_ca const ca;
+  temporary_folder const folder;
+  auto const put = [&](const std::string& name, const std::string& from) {
+    folder.write(name + ".new", read_file(from));
+    std::filesystem::rename(folder.file(name + ".new"), folder.file(name));
+  };
+  put("cert.pem", ca.self_signed().certificate_file);
+  put("key.pem", ca.self_signed().key_file);
+  world w;
+  world_options options;
+  options.listen = "listen: [{address: \"127.0.0.1:0\", tls: {certificate: \"" + folder.file("cert.pem") +
+                   "\", key: \"" + folder.file("key.pem") + "\"}}]";
+  w.start(options);
+  auto const trusted = [&] {
+    try {
+      raw_client caller(w.port(), ca.ca_file(), "localhost");
+      return caller.post("/v1/chat/completions", chat_body).status == 200;
+    } catch (const std::exception&) {
+      return false;
+    }
+  };
+  auto const said = [&](const char* words) {
+    return eventually([&] { return w.daemon().standard_error().find(words) != std::string::npos; });
+  };
+  EXPECT_FALSE(trusted());
+  raw_client old(w.port(), std::string(), "localhost");
+  expect_cloud(old.post("/v1/chat/completions", chat_body));
+  // Half of a pair is refused, and the listener goes on with what it has.
+  put("cert.pem", ca.good().certificate_file);
+  EXPECT_TRUE(said("does not belong to the certificate"));
+  raw_client meanwhile(w.port(), std::string(), "localhost");
+  expect_cloud(meanwhile.post("/v1/chat/completions", chat_body));
+  put("key.pem", ca.good().key_file);
+  EXPECT_TRUE(said("certificates were renewed"));
+  EXPECT_TRUE(trusted());
+  expect_cloud(old.post("/v1/chat/completions", chat_body));
 }
 
 }  // namespace

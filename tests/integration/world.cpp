@@ -34,6 +34,8 @@ daemon_process& world::start(const world_options& options) {
   daemon_options how;
   how.yaml = yaml(options);
   how.environment = options.environment;
+  how.handed = options.handed;
+  how.handed_names = options.handed_names;
   daemon_ = std::make_unique<daemon_process>(how);
   // Without a daemon nothing else can be said; an exception ends this test and no other.
   if (!daemon_->serves()) throw std::runtime_error("the daemon did not start:\n" + daemon_->all_output() + how.yaml);

@@ -71,8 +71,19 @@ void daemon_process::spawn(const daemon_options& options) {
   // How the harness itself was asked to run: sanitizer and coverage settings are not the program's environment.
   for (auto const* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "GCOV_PREFIX"})
     if (auto const* value = std::getenv(name)) environment.try_emplace(name, value);
+  // Whose they are is known only in the child: its number is written over these zeros there.
+  constexpr std::size_t digits = 10;
+  if (!options.handed.empty()) {
+    environment["LISTEN_FDS"] = std::to_string(options.handed.size());
+    environment["LISTEN_PID"] = std::string(digits, '0');
+    if (!options.handed_names.empty()) environment["LISTEN_FDNAMES"] = options.handed_names;
+  }
   std::vector<std::string> pairs;
   for (auto const& [name, value] : environment) pairs.push_back(name + "=" + value);
+
+  char* listen_pid = nullptr;
+  for (auto& pair : pairs)
+    if (pair.starts_with("LISTEN_PID=")) listen_pid = pair.data() + pair.size() - digits;
 
   auto const argv = pointers(arguments);
   auto const envp = pointers(pairs);
@@ -91,7 +102,16 @@ void daemon_process::spawn(const daemon_options& options) {
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(err, 2);
-    ::close_range(3, ~0U, 0);
+    unsigned next = 3;
+    for (int const fd : options.handed) {  // ours are all beyond the places they go to
+      ::dup2(fd, static_cast<int>(next));
+      ++next;
+    }
+    ::close_range(next, ~0U, 0);
+    if (listen_pid != nullptr) {
+      auto number = static_cast<unsigned>(::getpid());
+      for (std::size_t i = digits; i-- > 0; number /= 10) listen_pid[i] = static_cast<char>('0' + number % 10);
+    }
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }

@@ -26,7 +26,7 @@ std::string error_text(const std::string& message) { return json{{"error", messa
 
 }  // namespace
 
-living_ollama::living_ollama(scripted_upstream& server, living_options how) : how_(std::move(how)) {
+living_ollama::living_ollama(scripted_upstream& server, living_options how) : server_(server), how_(std::move(how)) {
   serve_ollama(server, how_.installed);
   for (const auto& m : how_.installed)
     if (m.loaded) loaded_[m.name] = {how_.default_context, "null"};

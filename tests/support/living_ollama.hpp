@@ -35,6 +35,7 @@ class living_ollama {
  public:
   /// Takes over the native routes of a server that lives longer.
   explicit living_ollama(scripted_upstream& server, living_options how = {});
+  ~living_ollama() { server_.stop(); }  // nobody answers with it any more
   living_ollama(const living_ollama&) = delete;
   living_ollama& operator=(const living_ollama&) = delete;
 
@@ -53,6 +54,7 @@ class living_ollama {
   std::vector<std::string> order() const;
 
  private:
+  scripted_upstream& server_;
   struct running {
     int window = 0;
     std::string keep_alive;

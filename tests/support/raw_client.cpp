@@ -46,9 +46,11 @@ raw_client::raw_client(std::uint16_t port) : wire_(wire::connect(port)), reader_
 raw_client::raw_client(const std::string& unix_socket) : wire_(wire::connect_unix(unix_socket)), reader_(wire_) {}
 
 raw_client::raw_client(std::uint16_t port, const std::string& ca_file, const std::string& server_name)
+    : raw_client(port, make_client_context(ca_file), server_name) {}
+
+raw_client::raw_client(std::uint16_t port, const ssl_context& tls, const std::string& server_name)
     : wire_(wire::connect(port)), reader_(wire_) {
-  if (wire_.connect_tls(make_client_context(ca_file), server_name) != io::ok)
-    throw std::runtime_error("the TLS handshake failed");
+  if (wire_.connect_tls(tls, server_name) != io::ok) throw std::runtime_error("the TLS handshake failed");
 }
 
 io raw_client::request(std::string_view method, std::string_view target, std::string_view body,

@@ -43,6 +43,8 @@ class raw_client {
   explicit raw_client(const std::string& unix_socket);
   /// Over TLS; an empty `ca_file` trusts everybody.
   raw_client(std::uint16_t port, const std::string& ca_file, const std::string& server_name);
+  /// The same with settings of one's own, such as a certificate to show.
+  raw_client(std::uint16_t port, const ssl_context& tls, const std::string& server_name);
   raw_client(const raw_client&) = delete;  // the reader points at the wire
   raw_client& operator=(const raw_client&) = delete;
 

@@ -41,6 +41,7 @@ struct description {
   long not_before_in_seconds = -one_day;
   long not_after_in_seconds = 30 * one_day;
   long serial = 1;
+  const char* usage = "serverAuth";
 };
 
 /// Signed by `issuer` with `issuer_key`, or by itself when there is no issuer.
@@ -61,7 +62,7 @@ x509_ptr make_certificate(const description& what, EVP_PKEY* key, X509* issuer, 
     add_extension(certificate.get(), signer, NID_key_usage, "critical,keyCertSign,cRLSign");
   } else {
     add_extension(certificate.get(), signer, NID_basic_constraints, "critical,CA:FALSE");
-    add_extension(certificate.get(), signer, NID_ext_key_usage, "serverAuth");
+    add_extension(certificate.get(), signer, NID_ext_key_usage, what.usage);
     add_extension(certificate.get(), signer, NID_subject_alt_name, what.alternative_names);
   }
   if (X509_sign(certificate.get(), issuer_key != nullptr ? issuer_key : key, EVP_sha256()) == 0)
@@ -115,6 +116,7 @@ test_ca::test_ca() {
                               .not_before_in_seconds = 365 * one_day,
                               .not_after_in_seconds = 400 * one_day});
   self_signed_ = leaf("self_signed", {.common_name = "cloud.test", .alternative_names = ours}, false);
+  caller_ = leaf("caller", {.common_name = "crm", .alternative_names = "DNS:crm.test", .usage = "clientAuth"});
 }
 
 certificate test_ca::chain_of(unsigned intermediates) const {

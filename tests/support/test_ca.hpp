@@ -24,13 +24,15 @@ class test_ca {
   const certificate& not_yet_valid() const { return not_yet_; }    // begins in a year
   const certificate& self_signed() const { return self_signed_; }  // nobody vouches for it
 
+  const certificate& caller() const { return caller_; }  // of somebody who calls
+
   /// A good leaf behind so many authorities, each vouching for the next, all of them in the file.
   certificate chain_of(unsigned intermediates) const;
 
  private:
   temporary_folder folder_;
   std::string ca_file_, ca_key_file_;
-  certificate good_, wrong_host_, expired_, not_yet_, self_signed_;
+  certificate good_, wrong_host_, expired_, not_yet_, self_signed_, caller_;
 };
 
 }  // namespace tideover::test

@@ -94,13 +94,18 @@ ssl_context make_server_context(const std::string& certificate_file, const std::
   return context;
 }
 
-ssl_context make_client_context(const std::string& ca_file) {
+ssl_context make_client_context(const std::string& ca_file, const std::string& certificate_file,
+                                const std::string& key_file) {
   ssl_context context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   if (!ca_file.empty()) {
     if (SSL_CTX_load_verify_locations(context.get(), ca_file.c_str(), nullptr) != 1)
       throw std::runtime_error("cannot load " + ca_file);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   }
+  if (!certificate_file.empty() &&
+      (SSL_CTX_use_certificate_file(context.get(), certificate_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+       SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1))
+    throw std::runtime_error("cannot load " + certificate_file);
   return context;
 }
 

@@ -69,7 +69,9 @@ using ssl_context = std::shared_ptr<SSL_CTX>;
 /// A server context for a certificate and key in PEM files.
 ssl_context make_server_context(const std::string& certificate_file, const std::string& key_file);
 /// A client context that trusts `ca_file`; an empty name trusts everybody.
-ssl_context make_client_context(const std::string& ca_file);
+/// `certificate_file` and `key_file` empty: the client shows none.
+ssl_context make_client_context(const std::string& ca_file, const std::string& certificate_file = {},
+                                const std::string& key_file = {});
 
 class wire {
  public:

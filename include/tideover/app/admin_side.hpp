@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/app/handed_sockets.hpp"
 #include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/admin_server.hpp"
 #include "tideover/ops/contingency_control.hpp"
@@ -37,7 +38,7 @@ struct admin_doors {
 class admin_side {
  public:
   admin_side(boost::asio::io_context& control, adapt::host_rules hosts, ops::contingency_control& decisions,
-             admin_sources sources);
+             admin_sources sources, const handed_sockets& handed);
   ~admin_side();
   admin_side(const admin_side&) = delete;
   admin_side& operator=(const admin_side&) = delete;
@@ -65,6 +66,7 @@ class admin_side {
   ops::event_feed feed_;
   ops::wall_clock calendar_;
   ops::admin_server server_;
+  handed_sockets const handed_;
   config::admin settings_;
   std::string address_;
   std::string socket_;

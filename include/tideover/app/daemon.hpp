@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tideover/app/handed_sockets.hpp"
 #include "tideover/config/load.hpp"
 #include "tideover/policy/contingency.hpp"
 
@@ -23,6 +24,7 @@ struct daemon_options {
   /// Called by the control loop while all loops go round.
   std::function<void(time_point now)> alive;
   std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none
+  handed_sockets handed;                   // opened by somebody else before we began
   /// Reads the configuration again, as it was read at the start. Absent: there is nothing to reload.
   std::function<config::loaded()> load_again;
   /// Told on the control loop when a reload begins (true) and when it is over.

@@ -19,6 +19,11 @@ struct finding {
 
 std::vector<finding> check(const snapshot& made);
 
+/// Could other machines reach this listener without showing who they are? `host` is where it listens: as configured, or
+/// as somebody else bound it for us.
+bool is_too_open(const listener& l, std::string_view host, const snapshot& made);
+bool is_too_open(const admin& a, std::string_view host);
+
 /// A workflow may not be called `all`, nor like the words that switch contingency on or off.
 bool is_reserved_workflow(std::string_view name);
 

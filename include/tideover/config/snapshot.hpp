@@ -29,6 +29,7 @@ struct address {
 struct listener_tls {
   std::string certificate_file;
   std::string key_file;
+  std::string client_ca_file;  // callers show a certificate of one of these authorities; empty: none is asked for
 };
 
 struct listener {

@@ -21,8 +21,10 @@ using ssl_context = std::shared_ptr<SSL_CTX>;
 /// Throws std::runtime_error with a sentence that names the file.
 ssl_context make_client_context(const std::string& ca_file);
 
-/// For listeners. Throws std::runtime_error with a sentence that names the file and what is wrong with it.
-ssl_context make_server_context(const std::string& certificate_file, const std::string& key_file);
+/// For listeners: TLS 1.2 or newer. With `client_ca_file` the peer must show a certificate of one of the authorities in
+/// it. Throws std::runtime_error with a sentence that names the file and what is wrong with it.
+ssl_context make_server_context(const std::string& certificate_file, const std::string& key_file,
+                                const std::string& client_ca_file = {});
 
 /// The last session of one upstream, offered at the next handshake. Belongs to one worker.
 class session_slot {

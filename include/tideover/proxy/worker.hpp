@@ -69,7 +69,7 @@ class worker {
   void run();
 
   /// From any thread: requests that begin after `done` ran (on the worker's thread) are served by `next`; those that
-  /// have begun keep what they have. False: the worker has ended, `done` will not run.
+  /// have begun keep what they have. `next` null: only doors change. False: the worker has ended, `done` will not run.
   bool adopt(services_ptr next, door_changes doors, std::function<void()> done);
 
   /// From any thread: stop accepting, end idle connections, let the others finish what they hold.
