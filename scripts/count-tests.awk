@@ -30,7 +30,7 @@ function settle(    line, tests, failures, seen, skips) {
     passed += tests - failures - skips
     failed += failures
     skipped += skips
-  } else if (node_pass + node_fail > 0) {
+  } else if (node_pass + node_fail + node_skip > 0) {
     passed += node_pass
     failed += node_fail
     skipped += node_skip

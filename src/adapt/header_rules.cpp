@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "tideover/adapt/web_origin.hpp"
+
 namespace tideover::adapt {
 namespace {
 
@@ -340,6 +342,7 @@ void write_mark(std::string& out, std::string_view line_start, std::string_view 
 }
 
 void write_marks(std::string& out, const answer_marks& marks) {
+  append_cors_lines(out, marks.allowed_origin, marks.depends_on_origin);
   if (!marks.show) return;
   write_mark(out, "X-Tideover-Tier: ", token(marks.tier));
   write_mark(out, "X-Tideover-Upstream: ", marks.upstream);

@@ -143,6 +143,7 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   if (!loaded.ok()) return exit_configuration;
 
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error to be told, not a reason to end
   raise_descriptor_limit();
   auto const& configuration = *loaded.snapshot;
   set_up_program_log(configuration.log, logs_are_json(configuration.log, STDERR_FILENO));

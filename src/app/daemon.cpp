@@ -56,7 +56,7 @@ void daemon::parts::bind() {
 void daemon::parts::start_workers(listeners::plan& plan) {
   std::random_device entropy;
   for (std::size_t i = 0; i < worker_count(configuration()); ++i) {
-    reporters.push_back(std::make_unique<exchange_reporter>(log, format, refused_keys));
+    reporters.push_back(std::make_unique<exchange_reporter>(log, format, refused_keys, refusals));
     registry.add(&reporters.back()->metrics());
     std::uint64_t const seed = (static_cast<std::uint64_t>(entropy()) << 32) ^ entropy() ^ i;
     workers.push_back(
@@ -93,6 +93,7 @@ void daemon::parts::tick(time_point now) {
   local().tick(now, trouble());
   if (!draining) current->probe().tick(now);
   decisions.tick(now);
+  refusals.tick(now);
   admin->tick(now);
   if (options.alive && all_loops_turn(now)) options.alive(now);
   auto const advance = [now](const generation& g) {

@@ -19,6 +19,7 @@
 #include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/journal.hpp"
+#include "tideover/ops/refusal_journal.hpp"
 #include "tideover/proxy/worker.hpp"
 
 namespace tideover::app {
@@ -64,6 +65,7 @@ struct daemon::parts {
   ops::line_format const format;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};
   ops::journal events;
+  ops::refusal_journal refusals{[this](const ops::journal_entry& entry) { events.write(entry); }};
   proxy::client_gate clients;
   process_parts const process;
   std::shared_ptr<generation> current;

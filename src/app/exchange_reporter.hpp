@@ -6,15 +6,18 @@
 #include "tideover/ops/access_log.hpp"
 #include "tideover/ops/metrics.hpp"
 #include "tideover/ops/notice_pace.hpp"
+#include "tideover/ops/refusal_journal.hpp"
 #include "tideover/proxy/services.hpp"
 
 namespace tideover::app {
 
 class exchange_reporter : public proxy::exchange_sink {
  public:
-  /// `refusals` is shared by all workers: an error about a key comes once a minute, not once a request (contract §4).
-  exchange_reporter(ops::line_writer& log, ops::line_format format, ops::notice_pace& refusals)
-      : log_(log), format_(format), refusals_(refusals) {}
+  /// What is shared by all workers: an error about a key comes once a minute, not once a request (contract §4), and
+  /// refusals to ask a cloud go into the journal.
+  exchange_reporter(ops::line_writer& log, ops::line_format format, ops::notice_pace& refused_keys,
+                    ops::refusal_journal& refusals)
+      : log_(log), format_(format), refused_keys_(refused_keys), refusals_(refusals) {}
 
   void failed_over(const proxy::exchange_record& record, const config::upstream& to) override {
     log_.write(ops::failover_line(record, to.name, to.title, now_microseconds(), format_));
@@ -27,10 +30,11 @@ class exchange_reporter : public proxy::exchange_sink {
   void queue_waited(const config::upstream& at, duration wait) override { metrics_.queue_waited(at.name, wait); }
   void finished(const proxy::exchange_record& record) override {
     metrics_.record(record);
+    refusals_.note(record, clock::now());
     log_.write(ops::request_line(record, now_microseconds(), format_));
   }
   void key_refused(const config::upstream& by, const failure& what) override {
-    if (refusals_.due(by.name, clock::now()))
+    if (refused_keys_.due(by.name, clock::now()))
       log_.write(ops::auth_line(what, by.name, by.title, by.credential.has_value(), now_microseconds(), format_));
   }
 
@@ -44,7 +48,8 @@ class exchange_reporter : public proxy::exchange_sink {
 
   ops::line_writer& log_;
   ops::line_format format_;
-  ops::notice_pace& refusals_;
+  ops::notice_pace& refused_keys_;
+  ops::refusal_journal& refusals_;
   ops::worker_metrics metrics_;
 };
 

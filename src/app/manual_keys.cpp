@@ -62,6 +62,7 @@ std::string type_text(const key_node& node) {
     case value_kind::address: return "HOST:PORT";
     case value_kind::secret_ref: return "reference to a secret";
     case value_kind::host: return "host name";
+    case value_kind::origin: return "origin of web pages";
     case value_kind::mixed: return "any";
     case value_kind::integer: text = "whole number"; break;
     case value_kind::auto_or_integer: text = "auto, or a whole number"; break;

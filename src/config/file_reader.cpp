@@ -319,6 +319,7 @@ class walker {
           return {};
         }
         return lower_case(text);
+      case value_kind::origin: return take(parse_origin(text));
       case value_kind::path: return readable_path(text, node, row, path);
       case value_kind::socket_path: {
         auto full = text.starts_with('/') ? text : folder_ + text;

@@ -173,6 +173,52 @@ parsed<url_reading> parse_url(std::string_view text) {
   return out::good(std::move(result));
 }
 
+parsed<std::string> parse_origin(std::string_view text) {
+  using out = parsed<std::string>;
+  constexpr auto shape = "is not an origin: write SCHEME://HOST[:PORT], such as https://chat.example.com";
+  if (text == "*") return out::bad("would let every web page in: name the origins of the pages that may call");
+  if (text == "null") return out::bad("stands for pages without an origin, which cannot be told apart: serve the page");
+  auto const mark = text.find("://");
+  if (mark == std::string_view::npos || mark == 0) return out::bad(shape);
+  auto const scheme = lower(text.substr(0, mark));
+  bool const good_scheme =
+      scheme.front() >= 'a' && scheme.front() <= 'z' && std::all_of(scheme.begin(), scheme.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+      });
+  if (!good_scheme) return out::bad(shape);
+  auto authority = text.substr(mark + 3);
+  if (authority.find('@') != std::string_view::npos) return out::bad("names a user: an origin has none");
+  if (authority.find_first_of("/?#") != std::string_view::npos)
+    return out::bad("has a path: an origin ends after the host or its port, without a slash");
+  if (authority.find('*') != std::string_view::npos) return out::bad("has a wildcard: name each origin that may call");
+  std::string_view port;
+  auto host = authority;
+  if (authority.starts_with('[')) {
+    auto const bracket = authority.find(']');
+    if (bracket == std::string_view::npos) return out::bad(shape);
+    host = authority.substr(0, bracket + 1);
+    if (!ipv6(lower(host.substr(1, host.size() - 2)))) return out::bad(shape);
+    auto const rest = authority.substr(bracket + 1);
+    if (!rest.empty() && rest.front() != ':') return out::bad(shape);
+    if (!rest.empty()) port = rest.substr(1);
+    if (!rest.empty() && port.empty()) return out::bad(shape);
+  } else {
+    if (auto const colon = authority.find(':'); colon != std::string_view::npos) {
+      host = authority.substr(0, colon);
+      port = authority.substr(colon + 1);
+      if (port.empty()) return out::bad(shape);
+    }
+    if (!ipv4(std::string(host)) && !is_host_name(host)) return out::bad(shape);
+  }
+  std::string origin = scheme + "://" + lower(host);
+  if (port.empty()) return out::good(std::move(origin));
+  auto const number = port_number(port);
+  if (!number || *number == 0) return out::bad("has no port from 1 to 65535 after the colon");
+  bool const usual = (scheme == "http" && *number == 80) || (scheme == "https" && *number == 443);
+  if (!usual) origin += ":" + std::to_string(*number);
+  return out::good(std::move(origin));
+}
+
 parsed<url_reading> parse_ollama_host(std::string_view text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '"' || c == '\''; };
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);

@@ -83,6 +83,8 @@ json type_of(const key_node& node) {
     case value_kind::path:
     case value_kind::socket_path:
     case value_kind::host: return {{"type", "string"}, {"minLength", 1}};
+    case value_kind::origin:
+      return or_variable({{"type", "string"}, {"pattern", "^[A-Za-z][A-Za-z0-9+.-]*://[^/@*]+$"}});
     case value_kind::mixed: return json::object();
   }
   return json::object();

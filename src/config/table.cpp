@@ -76,6 +76,7 @@ std::string_view what_is_wanted(value_kind kind) {
     case value_kind::address: return "an address such as 127.0.0.1:6837";
     case value_kind::secret_ref: return "a reference: {env: NAME}, {file: PATH} or {credential: NAME}";
     case value_kind::host: return "a host name";
+    case value_kind::origin: return "an origin such as https://chat.example.com";
     case value_kind::mixed: return "a value";
   }
   return "a value";

@@ -59,9 +59,14 @@ std::vector<key_row> the_rest() {
        .store = [](b& to, const v& x) { to.made.hosts.push_back(text(x)); },
        .example = "ai.example.com"},
 
-      later("cors", k::map, "Web pages that may call."),
-      later("cors.origins", k::list, "Their origins."),
-      later("cors.origins[]", k::text, "One origin."),
+      container("cors", k::map, "Web pages that may call the proxy; none unless they are named."),
+      container("cors.origins", k::list, "Their origins. Requests from pages of any other origin are refused.",
+                [](b& to, const v&) { to.made.page_origins.clear(); }),
+      {.path = "cors.origins[]",
+       .kind = k::origin,
+       .description = "One origin as a browser writes it: SCHEME://HOST[:PORT].",
+       .store = [](b& to, const v& x) { to.made.page_origins.push_back(text(x)); },
+       .example = "https://app.example.com"},
 
       container("contingency", k::map, "Contingency from the file: no cloud is asked."),
       container("contingency.workflows", k::list, "Workflows in contingency; `all` means every one."),

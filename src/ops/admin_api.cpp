@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "tideover/adapt/web_origin.hpp"
+
 namespace tideover::ops {
 
 namespace {
@@ -36,13 +38,6 @@ bool has_body(const header_fields& fields) {
   if (fields.find(field_id::transfer_encoding)) return true;
   auto const length = fields.value_of(field_id::content_length);
   return !length.empty() && length != "0";
-}
-
-/// A page of another site cannot hide where it comes from: browsers set both fields (Fetch Metadata §2.3).
-bool from_a_foreign_page(const header_fields& fields) {
-  if (!adapt::origin_allowed(fields)) return true;
-  auto const site = fields.value_of("sec-fetch-site");
-  return !site.empty() && !iequals(site, "same-origin") && !iequals(site, "none");
 }
 
 /// The token of `Authorization: Bearer TOKEN`; nothing where there is no such field or more than one.
@@ -148,7 +143,8 @@ std::optional<admin_reply> admin_api::refuse(const request_head& head, const adm
   if (!adapt::host_allowed(fields.value_of(field_id::host), hosts_))
     return error_reply(421, "host_not_allowed",
                        "This Host is not served here: use an IP address or localhost, or add the name to `hosts`.");
-  if (from_a_foreign_page(fields))
+  // No page but our own: `cors.origins` is about callers of the proxy, not about who may switch it.
+  if (adapt::judge_page(head, {}).what == adapt::page_verdict::kind::foreign)
     return error_reply(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
   auto const [path, query] = split(head.target);
   const auto* r = find(head.method, path);

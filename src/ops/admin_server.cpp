@@ -165,7 +165,10 @@ asio::awaitable<bool> admin_server::state::one_request(connection& stream, beast
   auto const head = head_of(parser.get());
   auto const framing = adapt::judge_request(head);
   if (framing.refuse_status != 0) {
-    co_await refuse_unread(stream, error_reply(framing.refuse_status, "bad_request", framing.why), head);
+    auto refusal = error_reply(framing.refuse_status, "bad_request", framing.why);
+    // A 405 has to say what there is instead (RFC 9110 §15.5.6).
+    if (framing.refuse_status == 405) refusal.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, DELETE");
+    co_await refuse_unread(stream, refusal, head);
     co_return false;
   }
   bool const bodiless =

@@ -94,7 +94,9 @@ std::string make_directory(const std::string& path, unsigned mode) {
   }
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0) return sentence(path, errno);
-  return S_ISDIR(about.st_mode) ? std::string() : sentence(path, ENOTDIR);
+  if (!S_ISDIR(about.st_mode)) return sentence(path, ENOTDIR);
+  // It may be somebody else's, or on a disk that is mounted read-only.
+  return ::access(path.c_str(), W_OK | X_OK) == 0 ? std::string() : sentence(path, errno);
 }
 
 }  // namespace tideover::ops

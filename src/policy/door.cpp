@@ -18,13 +18,15 @@ adapt::own_error refusal(int status, std::string_view code, std::string message)
 }  // namespace
 
 std::optional<adapt::own_error> refuse_head(const request_head& head, const adapt::request_framing& framing,
-                                            const adapt::host_rules& hosts) {
+                                            const adapt::host_rules& hosts, const adapt::page_verdict& page) {
   if (framing.refuse_status != 0) return refusal(framing.refuse_status, "bad_request", std::string(framing.why));
   if (!adapt::host_allowed(head.fields.value_of(field_id::host), hosts))
     return refusal(421, "host_not_allowed",
                    "This Host is not served here. Use an IP address or localhost, or add the name to `hosts`.");
-  if (!adapt::origin_allowed(head.fields))
-    return refusal(403, "origin_not_allowed", "Requests from web pages of other origins are refused.");
+  if (page.what == adapt::page_verdict::kind::foreign)
+    return refusal(403, "origin_not_allowed",
+                   "Requests from web pages of other origins are refused. If this page may call, add its origin to "
+                   "`cors.origins`.");
   return std::nullopt;
 }
 

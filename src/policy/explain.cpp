@@ -1,5 +1,5 @@
-#include "tideover/policy/local_order.hpp"
 #include "tideover/policy/explain.hpp"
+#include "tideover/policy/local_order.hpp"
 
 #include <algorithm>
 
@@ -156,7 +156,7 @@ explanation explain(const described_request& request, const explain_facts& facts
 
   // As exchange::admit and exchange::run have it, in the same order.
   auto const framing = adapt::judge_request(head);
-  made.refused = refuse_head(head, framing, facts.hosts);
+  made.refused = refuse_head(head, framing, facts.hosts, adapt::judge_page(head, facts.configuration.page_origins));
   if (made.refused) return made;
   made.refused = find_caller(request, head, facts.configuration, made);
   auto const r =

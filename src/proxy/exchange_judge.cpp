@@ -44,6 +44,14 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
   return false;
 }
 
+/// Gateways on the way print what they were sent into their error pages, the key with it. That page is not for a
+/// caller, who never had this key.
+bool repeats_key(const secret& key, const response_head& head, std::string_view body) {
+  return key.stands_in(body) || key.stands_in(head.reason_phrase) ||
+         std::any_of(head.fields.list.begin(), head.fields.list.end(),
+                     [&](const header_field& f) { return key.stands_in(f.value); });
+}
+
 }  // namespace
 
 outgoing_request exchange::outgoing(const leg& l) const {
@@ -191,9 +199,14 @@ net::task<attempt_end> exchange::judge(leg& l) {
 
   if (!success) {
     auto what = status_failure(l, encoded ? std::string_view{} : l.call.body());
+    bool const tells_key = settings.credential && repeats_key(*settings.credential, head, l.call.body());
+    if (tells_key && !what) {
+      failed(l, reason::malformed, phase::read_body, "the error repeats the configured key");
+      what = l.problem;
+    }
     if (what) {
       // A redirect is never passed on (contract §4): it would send the caller and its key elsewhere.
-      if (settings.tier == tier::cloud && status >= 400) keep_cloud_error(l.call, l.upstream);
+      if (settings.tier == tier::cloud && status >= 400 && !tells_key) keep_cloud_error(l.call, l.upstream);
       l.problem = std::move(*what);
       l.call.settle();
       co_return attempt_end::failed;

@@ -115,7 +115,8 @@ attempt_end exchange::judge_local_error(leg& l) {
   auto const said = adapt::read_error_body(l.call.body());
   l.call.settle();
   auto const mentions = [&](std::string_view words) { return said.message.find(words) != std::string::npos; };
-  std::string const title = upstream_settings(l.upstream).title;
+  const auto& settings = upstream_settings(l.upstream);
+  std::string const title = settings.title;
   auto why = status == 429 ? reason::rate_limited : reason::server_error;
   failed(l, why, phase::read_body, "status " + std::to_string(status));
   if (status == 404) {
@@ -129,8 +130,12 @@ attempt_end exchange::judge_local_error(leg& l) {
   } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
     local_error_ = too_long_for(0);
   } else if (status == 400 || status == 413 || status == 422) {
-    local_error_ =
-        adapt::own_error{local_fault_status(), "local_refused", title + " refused the request: " + said.message, {}};
+    // Something before the server may quote what it was sent, our key with it.
+    bool const tells_key = settings.credential && settings.credential->stands_in(said.message);
+    local_error_ = adapt::own_error{local_fault_status(),
+                                    "local_refused",
+                                    title + " refused the request" + (tells_key ? "." : ": " + said.message),
+                                    {}};
   } else if (policy::says_loading(static_cast<int>(status), said.message)) {
     local_error_ = adapt::own_error{503, "local_loading", title + " is still loading its model.", {}};
   } else if (status == 503 && mentions("server busy")) {

@@ -4,6 +4,7 @@
 
 #include "tideover/adapt/chat/clean_history.hpp"
 #include "tideover/adapt/chunked.hpp"
+#include "tideover/adapt/web_origin.hpp"
 #include "tideover/net/socket_address.hpp"
 #include "tideover/policy/client_keys.hpp"
 #include "tideover/policy/door.hpp"
@@ -37,7 +38,10 @@ std::string_view moved(std::string_view view, const char* from, const char* to) 
 std::optional<adapt::own_error> exchange::admit() {
   const auto& hosts = shared().hosts;
   framing_ = adapt::judge_request(head_);
-  if (auto refused = policy::refuse_head(head_, framing_, hosts)) return refused;
+  auto const page = adapt::judge_page(head_, configuration().page_origins);
+  if (auto refused = policy::refuse_head(head_, framing_, hosts, page)) return refused;
+  allowed_page_ = page.origin;
+  if (!allowed_page_.empty() && adapt::is_preflight(head_)) return std::nullopt;
   auto refused = check_client();  // before anything is said about workflows and paths
   route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
   if (refused) return refused;
@@ -66,6 +70,7 @@ void exchange::settle_reach() {
   const auto& view = *shared().contingency;
   kept_from_clouds_ = policy::kept_from_clouds(route_, [&](std::string_view name) { return view.active(name); });
   pass_ = policy::reach::of_exchange(route_.policy, kept_from_clouds_);
+  record_.kept_inside = policy::reach::why_not(route_.policy, kept_from_clouds_);
 }
 
 /// Head and, where its length is known, the body get one block, usually of exactly the right size.
@@ -236,6 +241,13 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     co_return then_;
   }
 
+  if (!allowed_page_.empty() && adapt::is_preflight(head_)) {
+    body_unread_ = has_body;  // browsers send none
+    if (!has_body) left_over_.assign(behind);
+    co_await answer_preflight();
+    co_return then_;
+  }
+
   attempt_end step = attempt_end::done;
   if (known) {
     auto const length = static_cast<std::size_t>(framing_.length);
@@ -263,6 +275,7 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     co_await stream_through();
   } else {
     if (auto outside = policy::refuse_native_body(route_, body_)) {
+      settle_reach();
       co_await reply_error(std::move(*outside));
       co_return then_;
     }

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tideover/adapt/token_estimate.hpp"
+#include "tideover/adapt/web_origin.hpp"
 #include "tideover/policy/final_error.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -18,6 +19,8 @@ adapt::answer_marks exchange::marks(tier who, std::string_view upstream, std::st
   m.request_id = record_.request_id;
   m.error_code = record_.error_code;
   m.show = configuration().response_headers;
+  m.allowed_origin = allowed_page_;
+  m.depends_on_origin = !configuration().page_origins.empty();
   return m;
 }
 
@@ -120,7 +123,23 @@ net::task<void> exchange::reply_json(int status, std::string body, adapt::answer
   if (sent) finish(served());
 }
 
-/// Why nobody could serve, in words that say what to do (contract §4).
+/// A browser asks whether an allowed page may send what it wants to send: any method and any field, since keys, routes
+/// and policies judge the request itself.
+net::task<void> exchange::answer_preflight() {
+  auto const lines = adapt::preflight_lines(head_.fields);
+  record_.status = 204;
+  adapt::own_response own;
+  own.status = 204;
+  own.keep_alive = may_keep_alive();
+  own.client_version = client_version_;
+  own.extra_lines = lines;
+  if (!own.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
+  auto& text = home_.head_text();
+  adapt::write_own_head(text, own, marks(tier::none, {}, {}));
+  bool const sent = co_await send_own(text, {});
+  if (sent) finish(outcome::answered);
+}
+
 namespace {
 
 /// Of several local upstreams' errors the one that tells a caller most: what is wrong with the request comes before

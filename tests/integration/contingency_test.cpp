@@ -1,23 +1,9 @@
 // Contingency while the daemon runs and over restarts, and the journal of what was decided and what changed.
-#include <fstream>
-
+#include "integration/journal_lines.hpp"
 #include "integration/world.hpp"
 
 namespace tideover::test {
 namespace {
-
-std::vector<nlohmann::json> journal_of(const std::string& state) {
-  std::vector<nlohmann::json> lines;
-  std::ifstream file(state + "/events.jsonl");
-  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line, nullptr, false));
-  return lines;
-}
-
-std::vector<nlohmann::json> journal_of(const std::string& state, std::string_view event) {
-  auto all = journal_of(state);
-  std::erase_if(all, [&](const auto& line) { return line.value("event", "") != event; });
-  return all;
-}
 
 world_options with_state(const temporary_folder& state) {
   world_options options;

@@ -60,6 +60,8 @@ void daemon_process::spawn(const daemon_options& options) {
     arguments.push_back(folder_.file("tideover.yaml"));
   }
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+  if (!options.redirections.empty())
+    arguments.insert(arguments.begin(), {"/bin/sh", "-c", "exec \"$0\" \"$@\" " + options.redirections});
 
   std::map<std::string, std::string> environment = options.environment;
   environment.try_emplace("PATH", "/usr/bin:/bin");

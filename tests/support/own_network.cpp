@@ -68,7 +68,8 @@ bool enter() {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   descriptor const socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!bring_up(socket.get()) || !add_address(socket.get(), "lo:1", cloud_address) ||
-      !add_address(socket.get(), "lo:2", second_cloud_address) || !add_ipv6_address())
+      !add_address(socket.get(), "lo:2", second_cloud_address) || !add_address(socket.get(), "lo:3", public_address) ||
+      !add_ipv6_address())
     return false;
   static temporary_folder const folder;  // the covers stay until the program ends
   return cover(folder, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n") &&

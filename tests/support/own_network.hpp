@@ -13,6 +13,7 @@ bool has_own_network();
 /// Of the addresses that loopback has there beside its own.
 inline constexpr auto cloud_address = "10.66.0.1";
 inline constexpr auto second_cloud_address = "10.66.0.2";
+inline constexpr auto public_address = "93.184.216.34";  // somewhere on the internet, for all that a program can tell
 
 /// Ports that outgoing connections may take, `FIRST LAST`, within the own network.
 void set_outgoing_ports(const std::string& range);

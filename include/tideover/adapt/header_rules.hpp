@@ -50,6 +50,9 @@ struct answer_marks {
   std::string_view request_id{};
   std::string_view error_code{};  // X-Tideover-Error
   bool show = true;               // `headers: none` hides all of them
+  // For browsers (adapt/web_origin), shown always.
+  std::string_view allowed_origin{};  // of the page that asks, where the configuration names it
+  bool depends_on_origin = false;     // origins are configured
 };
 
 struct downstream_response {

@@ -236,6 +236,7 @@ struct snapshot {
   std::map<std::string, workflow, std::less<>> workflows;  // "default" exists always
   struct limits limits;
   std::vector<std::string> hosts;
+  std::vector<std::string> page_origins;  // `cors.origins`, as browsers write them
   struct contingency contingency;
   struct log log;
   bool response_headers = true;                          // `headers: standard`; false: no X-Tideover-* on answers

@@ -34,6 +34,7 @@ enum class value_kind : std::uint8_t {
   address,          // HOST:PORT
   secret_ref,       // {env: NAME}, {file: PATH} or {credential: NAME}
   host,             // a host name or IP address without port
+  origin,           // SCHEME://HOST[:PORT] of web pages
   mixed,            // several shapes; only for keys that are not supported yet
 };
 

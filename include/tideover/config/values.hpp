@@ -53,6 +53,10 @@ struct url_reading {
 /// An upstream's `http://` or `https://` URL. User names and passwords are refused, never repeated.
 parsed<url_reading> parse_url(std::string_view text);
 
+/// The origin of web pages, as browsers write it in Origin (RFC 6454 §6.1): lower case, the scheme's own port left out.
+/// Schemes of app shells (`tauri://localhost`, `app://obsidian.md`) are origins too; `*` and `null` are none.
+parsed<std::string> parse_origin(std::string_view text);
+
 /// $OLLAMA_HOST as Ollama's own client reads it: scheme and port may be missing, an address to listen on everywhere
 /// (0.0.0.0, ::) is read as loopback.
 parsed<url_reading> parse_ollama_host(std::string_view text);

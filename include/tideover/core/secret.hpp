@@ -24,6 +24,8 @@ class secret {
 
   /// Compares without telling by time where the difference is.
   bool equals(std::string_view candidate) const;
+  /// Would whoever reads the text read the secret? Of an empty one: no.
+  bool stands_in(std::string_view text) const { return !value_.empty() && text.find(value_) != std::string_view::npos; }
 
  private:
   void wipe() noexcept;

@@ -18,7 +18,7 @@ struct file_text {
 };
 file_text read_small_file(const std::string& path, std::size_t limit_bytes = 1u << 20);
 
-/// Makes the directory and those above it where they are missing; empty, or what went wrong.
+/// Makes the directory and those above it where they are missing; empty, or why there is none that can be written.
 std::string make_directory(const std::string& path, unsigned mode);
 
 }  // namespace tideover::ops

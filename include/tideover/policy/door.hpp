@@ -9,15 +9,16 @@
 
 #include "tideover/adapt/error_body.hpp"
 #include "tideover/adapt/framing.hpp"
+#include "tideover/adapt/web_origin.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/policy/client_keys.hpp"
 #include "tideover/policy/route_table.hpp"
 
 namespace tideover::policy {
 
-/// Framing, Host and Origin. Asked first: whoever must not come in learns nothing of keys, workflows and paths.
+/// Framing, Host and web pages. Asked first: whoever must not come in learns nothing of keys, workflows and paths.
 std::optional<adapt::own_error> refuse_head(const request_head& head, const adapt::request_framing& framing,
-                                            const adapt::host_rules& hosts);
+                                            const adapt::host_rules& hosts, const adapt::page_verdict& page);
 
 /// Nothing where no key was asked for, and for a known one: its rate is the client gate's affair.
 std::optional<adapt::own_error> refuse_key(key_verdict verdict);

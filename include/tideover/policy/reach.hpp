@@ -10,6 +10,7 @@
 
 #include "tideover/config/snapshot.hpp"
 #include "tideover/core/cloud_pass.hpp"
+#include "tideover/core/failure.hpp"
 
 namespace tideover::policy {
 
@@ -25,6 +26,13 @@ struct reach {
       case policy_kind::cloud_only: return cloud_pass();
     }
     return std::nullopt;
+  }
+
+  /// Why an exchange gets no pass, in the log's words; nothing where it gets one.
+  static std::optional<reason> why_not(policy_kind strictest, bool in_contingency) {
+    if (of_exchange(strictest, in_contingency)) return std::nullopt;
+    // The lasting cause is named where both hold: lifting contingency would change nothing.
+    return of_exchange(strictest, false) ? reason::contingency : reason::policy;
   }
 
   /// What is done ahead of requests, for free (probes, spare connections): only while there is a workflow whose

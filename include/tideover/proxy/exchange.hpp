@@ -56,6 +56,7 @@ class exchange {
   // Before any upstream is asked (exchange_request.cpp).
   std::optional<adapt::own_error> admit();  // framing, host, key, route
   std::optional<adapt::own_error> check_client();
+  net::task<void> answer_preflight();
   void settle_reach();
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
@@ -189,6 +190,7 @@ class exchange {
   std::optional<adapt::own_error> body_problem_;
   unsigned client_version_ = 11;
   bool is_head_ = false;
+  std::string_view allowed_page_;  // origin of the web page that asks, in the configuration
   policy::route route_;
   const config::client_key* client_ = nullptr;  // whose key opened the door, if one did
   bool kept_from_clouds_ = true;                // contingency, as it was when the asking began

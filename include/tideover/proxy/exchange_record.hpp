@@ -40,11 +40,12 @@ struct exchange_record {
   std::string model_requested;
   std::string model_served;
   int status = 0;
-  std::optional<reason> why;  // why not the cloud, or why it was cut
-  std::string error_code;     // of Tideover's own error, if it made one
-  std::string detail;         // one sentence about the (first) failure
-  std::string not_continued;  // why a cut stream was not continued, where it was to be
-  std::string adapted;        // what was changed or dropped for the local server, in a few words
+  std::optional<reason> why;          // why not the cloud, or why it was cut
+  std::optional<reason> kept_inside;  // `policy`, `contingency`: no cloud could be asked, whoever else was
+  std::string error_code;             // of Tideover's own error, if it made one
+  std::string detail;                 // one sentence about the (first) failure
+  std::string not_continued;          // why a cut stream was not continued, where it was to be
+  std::string adapted;                // what was changed or dropped for the local server, in a few words
   unsigned attempts = 0;
   duration first_byte{};  // until the first byte went to the caller; negative: none did
   duration total{};

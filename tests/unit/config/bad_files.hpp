@@ -62,7 +62,11 @@ inline const bad_file bad_files[] = {
     {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, "
      "requests_per_minute: 0}]}\n",
      "1:123", "clients.keys[0].requests_per_minute", "out of range"},
-    {"cors: {origins: []}\n", "1:1", "cors", "not supported by this version"},
+    {"cors: {origins: [\"*\"]}\n", "1:18", "cors.origins[0]", "would let every web page in"},
+    {"cors: {origins: [\"https://a\", \"null\"]}\n", "1:31", "cors.origins[1]", "stands for pages without an origin"},
+    {"cors: {origins: [\"https://a.example/\"]}\n", "1:18", "cors.origins[0]", "has a path"},
+    {"cors: {origins: [a.example]}\n", "1:18", "cors.origins[0]", "is not an origin"},
+    {"cors: {origin: [\"https://a\"]}\n", "1:8", "cors.origin", "origins"},
     {"alerts: []\n", "1:1", "alerts", "not supported by this version"},
     {"drill: {remind_after: 90d}\n", "1:1", "drill", "not supported by this version"},
     {"admin: {token: t0ken}\n", "1:16", "admin.token", "secrets do not stand in this file"},

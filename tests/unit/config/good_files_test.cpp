@@ -196,6 +196,8 @@ const key_example key_examples[] = {
     {"limits.write_stall", "limits: {write_stall: ", "2m", "2M", "}"},
     {"limits.drain", "limits: {drain: ", "0s", "0", "}"},
     {"hosts[]", "hosts: [", "AI.example.com, 10.0.0.1", "ai.example.com/", "]"},
+    {"cors.origins[]", "cors: {origins: [", "\"https://a.example\", \"tauri://localhost\"", "\"https://a.example/\"",
+     "]}"},
     {"contingency.workflows[]", "contingency: {workflows: [", "default, all", "other", "]}"},
     {"log.level", "log: {level: ", "trace", "TRACE", "}"},
     {"log.format", "log: {format: ", "json", "logfmt", "}"},
@@ -271,6 +273,7 @@ workflows:
   sales: {hedge_after: 8s, stream: {on_cut: continue, hold_for: 250ms}, embeddings: any_model}
 limits: {request_body: 1KiB, connections: 7, drain: 0s}
 hosts: [AI.Example.com]
+cors: {origins: ["HTTPS://Chat.Example.com:443", "http://localhost:3000"]}
 contingency: {workflows: [legal]}
 log: {level: warn, format: json}
 headers: none
@@ -351,6 +354,7 @@ headers: none
   EXPECT_EQ(s.limits.drain, 0s);
   EXPECT_EQ(s.limits.keep_alive, 75s);
   EXPECT_EQ(s.hosts, std::vector<std::string>{"ai.example.com"});
+  EXPECT_EQ(s.page_origins, (std::vector<std::string>{"https://chat.example.com", "http://localhost:3000"}));
   EXPECT_TRUE(s.in_contingency("legal"));
   EXPECT_FALSE(s.in_contingency("default"));
   EXPECT_EQ(s.log.level, log_level::warn);

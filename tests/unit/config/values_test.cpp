@@ -243,6 +243,52 @@ TEST(Urls, TheHostFieldLeavesOutDefaultPorts) {
   EXPECT_EQ((*parse_url("http://[::1]:11434")).where.authority(), "[::1]:11434");
 }
 
+TEST(Origins, AreWrittenAsBrowsersWriteThem) {
+  struct row {
+    const char* text;
+    const char* read;  // nullptr: refused
+  };
+  for (auto const& r : {row{"https://chat.example.com", "https://chat.example.com"},
+                        row{"HTTPS://Chat.Example.COM", "https://chat.example.com"},
+                        row{"https://a.example:443", "https://a.example"},
+                        row{"http://a.example:80", "http://a.example"},
+                        row{"http://a.example:443", "http://a.example:443"},
+                        row{"http://localhost:3000", "http://localhost:3000"},
+                        row{"http://10.0.0.7:8080", "http://10.0.0.7:8080"},
+                        row{"http://[::1]:3000", "http://[::1]:3000"},
+                        row{"tauri://localhost", "tauri://localhost"},
+                        row{"app://obsidian.md", "app://obsidian.md"},
+                        row{"chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"},
+                        row{"*", nullptr},
+                        row{"null", nullptr},
+                        row{"https://", nullptr},
+                        row{"://a", nullptr},
+                        row{"a.example", nullptr},
+                        row{"https://a.example/", nullptr},
+                        row{"https://a.example/app", nullptr},
+                        row{"https://*.example.com", nullptr},
+                        row{"https://u:p@a.example", nullptr},
+                        row{"https://a.example:", nullptr},
+                        row{"https://a.example:0", nullptr},
+                        row{"https://a.example:70000", nullptr},
+                        row{"https://[::1", nullptr},
+                        row{"https://[::1]x", nullptr},
+                        row{"https://[x]", nullptr},
+                        row{"1http://a", nullptr},
+                        row{"ht tp://a", nullptr},
+                        row{"https://a..b", nullptr},
+                        row{"https://a b", nullptr},
+                        row{"https://a\r\nX: y", nullptr},
+                        row{"https://a?b", nullptr},
+                        row{"https://a#b", nullptr},
+                        row{"", nullptr}}) {
+    auto const read = parse_origin(r.text);
+    EXPECT_EQ(static_cast<bool>(read), r.read != nullptr) << r.text;
+    EXPECT_EQ(read.value.value_or(""), r.read != nullptr ? r.read : "") << r.text;
+    EXPECT_EQ(read.error.empty(), r.read != nullptr) << r.text;
+  }
+}
+
 TEST(OllamaHost, IsReadAsOllamasOwnClientReadsIt) {
   struct row {
     std::string_view text;

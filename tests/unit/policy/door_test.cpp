@@ -10,6 +10,12 @@ namespace {
 
 using namespace examples;
 
+/// As the exchange asks, with no page allowed.
+std::optional<adapt::own_error> refuse_head(const request_head& head, const adapt::request_framing& framing,
+                                            const adapt::host_rules& hosts) {
+  return policy::refuse_head(head, framing, hosts, adapt::judge_page(head, {}));
+}
+
 std::string code_of(const std::optional<adapt::own_error>& error) { return error ? error->code : "-"; }
 
 TEST(Door, FramingComesBeforeHostAndHostBeforeOrigin) {
