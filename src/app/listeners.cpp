@@ -100,7 +100,8 @@ listeners::plan listeners::prepare(const config::snapshot& wanted) {
     auto const bound = net::listen_on(listener.at.host, listener.at.port, workers_,
                                       ours ? net::port_use::may_be_ours : net::port_use::must_be_free);
     entry const fresh{next_number_++, listener.at, bound.address, false};
-    for (std::size_t w = 0; w < workers_; ++w) made.opened[w].push_back({fresh.number, bound.descriptors[w], tls});
+    for (std::size_t w = 0; w < workers_; ++w)
+      made.opened[w].push_back({fresh.number, bound.descriptors[w], tls, false});
     made.next.push_back(fresh);
   }
   for (const auto& e : left) made.closed.push_back(e.number);
@@ -123,7 +124,8 @@ void listeners::add_handed(plan& made, const config::listener& wanted, net::ssl_
     return;
   }
   entry const fresh{next_number_++, wanted.at, bound, true};
-  for (auto& sockets : made.opened) sockets.push_back({fresh.number, ::fcntl(handed_[place], F_DUPFD_CLOEXEC, 0), tls});
+  for (auto& sockets : made.opened)
+    sockets.push_back({fresh.number, ::fcntl(handed_[place], F_DUPFD_CLOEXEC, 0), tls, true});
   made.next.push_back(fresh);
 }
 

@@ -77,9 +77,9 @@ policy::failover::step exchange::next_step() {
 }
 
 policy::exchange_plan exchange::plan() const {
-  auto made = policy::plan_for(
-      route_, facts_, configuration(),
-      {.started = started_, .in_contingency = kept_from_clouds_, .repeats = record_.sdk_retry != 0});
+  auto made =
+      policy::plan_for(route_, facts_, configuration(),
+                       {.started = started_, .in_contingency = kept_from_clouds_, .repeats = record_.sdk_retry != 0});
   policy::order_locals(made.candidates, route_, facts_.model, configuration(), [this](std::uint16_t upstream) {
     const auto* const known = shared().local[upstream];
     return known ? known->current() : nullptr;

@@ -13,6 +13,8 @@ using net::woken;
 
 namespace {
 
+// A caller who has just come in has something to say, also when nobody else may come: it is on its way.
+constexpr auto first_words_within = std::chrono::seconds(2);
 // Enough for a program to take what it has got; SDKs leave by themselves when they have read an error event.
 constexpr auto reading_time = std::chrono::milliseconds(250);
 
@@ -70,6 +72,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
     if (!secure) co_return;
   }
 
+  bool first = true;  // nothing was asked here yet
   std::string carry;  // what came behind the last request; an idle connection holds nothing else
   bool const overfull =
       home.shared().connections->load(std::memory_order_relaxed) > home.shared().configuration->limits.connections;
@@ -115,8 +118,14 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
         break;
       }
       if (have == 0 && entrance->closing && !caller->source().is(net::readable)) {
-        caller->say_goodbye();
-        co_return;
+        auto const told_late = first ? co_await home.reactions().wait(after(clock::now(), first_words_within),
+                                                                      on(caller->source(), net::readable))
+                                     : woken::timed_out;
+        if (told_late == woken::cancelled) co_return;
+        if (told_late != woken::ready) {
+          caller->say_goodbye();
+          co_return;
+        }
       }
       limits = home.shared().configuration->limits;
       scratch = home.scratch();
@@ -124,6 +133,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
     }
 
     auto then = after_exchange::close;
+    first = false;
     {
       exchange x(home, *entrance, *caller, carry);
       request_head head;

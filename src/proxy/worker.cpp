@@ -62,10 +62,7 @@ void worker::size_scratch() {
 }
 
 void worker::run() {
-  for (const auto& d : doors_) {
-    reactions().add(d->socket.descriptor, d->incoming);
-    net::spawn(accept_from(d), [](std::exception_ptr) {});
-  }
+  for (const auto& d : doors_) accept_at(d);
   loop_.run();
   ended_ = true;
   // Nothing is awaited any more: let every coroutine see the end and unwind before the memory it uses goes.
@@ -73,12 +70,17 @@ void worker::run() {
   generation_->pool.close_all();
 }
 
-void worker::open_door(const listening_socket& socket) {
-  auto const fresh = std::make_shared<door>();
-  fresh->socket = socket;
-  reactions().add(socket.descriptor, fresh->incoming);
-  doors_.push_back(fresh);
-  net::spawn(accept_from(fresh), [](std::exception_ptr) {});
+void worker::accept_at(const std::shared_ptr<door>& which) {
+  reactions().add(which->socket.descriptor, which->incoming);
+  ++accepting_;
+  net::spawn(accept_from(which), [this](std::exception_ptr) {
+    --accepting_;
+    stop_if_done();
+  });
+}
+
+void worker::stop_if_done() {
+  if (draining_ && sessions_ == 0 && accepting_ == 0) loop_.stop();
 }
 
 void worker::close_door(door& which) {
@@ -102,10 +104,13 @@ bool worker::adopt(services_ptr next, door_changes doors, std::function<void()> 
         if (d->socket.listener == listener) close_door(*d);
     std::erase_if(doors_, [](const auto& d) { return d->closing; });
     for (const auto& socket : changes.opened) {
-      if (draining_)
+      if (draining_) {
         ::close(socket.descriptor);
-      else
-        open_door(socket);
+        continue;
+      }
+      doors_.push_back(std::make_shared<door>());
+      doors_.back()->socket = socket;
+      accept_at(doors_.back());
     }
     done();
   });
@@ -135,7 +140,7 @@ void worker::return_fields(header_fields&& fields) {
 
 void worker::session_ended() {
   --sessions_;
-  if (draining_ && sessions_ == 0) loop_.stop();
+  stop_if_done();
 }
 
 void worker::drain() {
@@ -143,7 +148,7 @@ void worker::drain() {
     if (draining_) return;
     draining_ = true;
     for (auto& d : doors_) close_door(*d);
-    if (sessions_ == 0) loop_.stop();
+    stop_if_done();
   });
 }
 
@@ -190,7 +195,7 @@ net::task<void> worker::accept_from(std::shared_ptr<door> which) {
   auto& socket = which->socket;
   auto& source = which->incoming;
   // One that closes still takes in whoever stands in the queue: the kernel would reset them.
-  while (!reactions().stopping()) {
+  while (!reactions().stopping() && !(which->closing && socket.outlives_us)) {
     int const fd = ::accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       int const one = 1;

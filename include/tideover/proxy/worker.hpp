@@ -24,6 +24,7 @@ struct listening_socket {
   std::size_t listener = 0;  // which of the process: the same number on every worker
   int descriptor = -1;
   net::ssl_context tls;
+  bool outlives_us = false;  // somebody else holds it open too: who waits in it is the next process's to serve
 };
 
 /// What a reload does to the listeners: certificates of those that stay, sockets that come, numbers of those that go.
@@ -106,12 +107,13 @@ class worker {
   void session_ended();
 
  private:
-  void open_door(const listening_socket& socket);
+  void accept_at(const std::shared_ptr<door>& which);
   void close_door(door& which);
   net::task<void> accept_from(std::shared_ptr<door> which);
   void keep_spares(time_point now);
   net::task<void> connect_spare(std::shared_ptr<worker_generation> of, std::size_t upstream);
   void size_scratch();
+  void stop_if_done();
 
   exchange_sink& sink_;
   net::event_loop loop_;
@@ -125,6 +127,7 @@ class worker {
   std::atomic<duration::rep> last_turn_{clock::now().time_since_epoch().count()};
   std::atomic<bool> ended_{false};
   std::size_t sessions_ = 0;
+  std::size_t accepting_ = 0;  // doors at which somebody may still come in
   bool draining_ = false;
 };
 

@@ -70,8 +70,8 @@ TEST(Documents, EveryKeyHasTypeMeaningAndExample) {
 TEST(Documents, EveryExampleIsAcceptedByTheLoader) {
   config::test::fake_world world;
   world.variables = {{"OPENAI_API_KEY", "k-1"}};
-  for (const auto file :
-       {"/etc/tideover/cert.pem", "/etc/tideover/key.pem", "/etc/tideover/ca.pem", "/etc/tideover/admin.token"})
+  for (const auto file : {"/etc/tideover/cert.pem", "/etc/tideover/key.pem", "/etc/tideover/ca.pem",
+                          "/etc/tideover/callers-ca.pem", "/etc/tideover/admin.token"})
     world.files[file] = {"x", 0600};
   std::size_t checked = 0;
   for (const auto& row : config::key_table()) {

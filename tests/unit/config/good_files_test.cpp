@@ -109,6 +109,8 @@ const key_example key_examples[] = {
      "}}]"},
     {"listen[].tls.key", "listen: [{address: 127.0.0.1:0, tls: {certificate: /c.pem, key: ", "/k.pem", "\"-----BEGIN\"",
      "}}]"},
+    {"listen[].tls.client_ca", "listen: [{address: 127.0.0.1:0, tls: {certificate: /c.pem, key: /k.pem, client_ca: ",
+     "/c.pem", "\"-----BEGIN\"", "}}]"},
     {"listen[].allow_unauthenticated", "listen: [{address: 0.0.0.0:0, allow_unauthenticated: ", "true", "false", "}]"},
     {"admin.address", "admin: {address: ", "127.0.0.1:0", "127.0.0.1", "}"},
     {"admin.allow_unauthenticated", "admin: {address: 0.0.0.0:0, allow_unauthenticated: ", "true", "false", "}"},
