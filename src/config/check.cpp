@@ -107,6 +107,9 @@ class checker {
         error(path + ".sha256", "is no SHA-256, which has 64 hex digits: `tideover key new NAME` prints it");
       if (!key.workflow.empty() && !made_.find_workflow(key.workflow))
         error(path + ".workflow", no_such_workflow(key.workflow, made_));
+      if (key.models && key.models->empty())
+        error(path + ".models",
+              "is empty, so nothing could be asked for with this key: name models, or remove `models` to allow all");
       for (std::size_t other = 0; other < i; ++other) {
         if (!key.name.empty() && c.keys[other].name == key.name)
           error(path + ".name", "is the name of an earlier key already: choose another");

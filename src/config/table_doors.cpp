@@ -98,6 +98,13 @@ std::vector<key_row> doors() {
        .least = 1,
        .most = 1'000'000,
        .example = "120"},
+      container("clients.keys[].models", k::list, "Models that the key may ask for; absent: all.",
+                [](b& to, const v&) { to.current_key->models.emplace(); }),
+      {.path = "clients.keys[].models[]",
+       .kind = k::text,
+       .description = "A model's name as callers write it; `*` stands for any characters.",
+       .store = [](b& to, const v& x) { to.current_key->models->push_back(text(x)); },
+       .example = "\"gpt-4o-mini*\""},
   };
 }
 

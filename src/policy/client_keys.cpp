@@ -1,6 +1,9 @@
 #include "tideover/policy/client_keys.hpp"
 
+#include <algorithm>
 #include <optional>
+
+#include "tideover/policy/model_choice.hpp"
 
 namespace tideover::policy {
 namespace {
@@ -47,6 +50,17 @@ presented_key find_client(const header_fields& fields, const config::clients& cl
   if (clients.required) return {first ? key_verdict::wrong : key_verdict::missing, nullptr};
   // One of ours among others: it must not go to a cloud as if it were theirs, so nothing is guessed.
   return {found ? key_verdict::wrong : key_verdict::not_asked, nullptr};
+}
+
+bool held_to_models(const config::client_key& key) {
+  return key.models && std::none_of(key.models->begin(), key.models->end(), [](const std::string& glob) {
+           return !glob.empty() && glob.find_first_not_of('*') == std::string::npos;
+         });
+}
+
+bool may_ask(const config::client_key& key, std::string_view model) {
+  return !held_to_models(key) || std::any_of(key.models->begin(), key.models->end(),
+                                             [&](const std::string& glob) { return glob_matches(glob, model); });
 }
 
 }  // namespace tideover::policy

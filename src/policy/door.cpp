@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tideover/adapt/named_models.hpp"
 #include "tideover/adapt/ollama/native_request.hpp"
 #include "tideover/policy/model_choice.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 
 // Bodies of pass-through requests up to this size are held all the same: a held body costs one system call less.
 constexpr std::size_t small_body_bytes = 64u << 10;
+constexpr std::size_t longest_name_told = 100;
 
 adapt::own_error refusal(int status, std::string_view code, std::string message) {
   return {status, std::string(code), std::move(message), {}};
@@ -53,10 +55,36 @@ std::optional<adapt::own_error> refuse_route(const route& r, const adapt::host_r
 
 std::optional<adapt::own_error> refuse_native_body(const route& r, std::string_view body) {
   if (r.what != endpoint::ollama_native) return std::nullopt;
-  auto const models = adapt::ollama::named_models(body);
-  if (std::none_of(models.begin(), models.end(), names_remote)) return std::nullopt;
+  if (body.empty()) return std::nullopt;
+  auto const named = adapt::ollama::named_models(body);
+  if (!named.all) return refusal(400, "bad_request", "The body is no JSON object that can be read to its end.");
+  if (std::none_of(named.models.begin(), named.models.end(), names_remote)) return std::nullopt;
   return refusal(403, "cloud_model_refused",
                  "This model runs at ollama.com; only models on this machine are served here.");
+}
+
+std::optional<adapt::own_error> refuse_path_of(const config::client_key* key, const route& r) {
+  if (key == nullptr || r.what != endpoint::other_v1 || !held_to_models(*key)) return std::nullopt;
+  return refusal(
+      403, "path_not_allowed",
+      "The key `" + key->name +
+          "` may only ask for some models, and which one this path asks for cannot be told: use another key.");
+}
+
+std::optional<adapt::own_error> refuse_models_of(const config::client_key* key, const route& r, std::string_view body) {
+  if (key == nullptr || !held_to_models(*key)) return std::nullopt;
+  bool const native = r.what == endpoint::ollama_native;
+  // Ollama's lists and its version are asked for without a body.
+  if (!is_judged(r.what) && !(native && !body.empty())) return std::nullopt;
+  auto const named = native ? adapt::ollama::named_models(body) : adapt::named_models(body);
+  std::string const mine = "The key `" + key->name + "` may only ask for some models";
+  if (!named.all || named.models.empty())
+    return refusal(403, "model_not_allowed", mine + ", and none can be read in this request: name one in `model`.");
+  auto const other = std::find_if(named.models.begin(), named.models.end(),
+                                  [&](const std::string& model) { return !may_ask(*key, model); });
+  if (other == named.models.end()) return std::nullopt;
+  return refusal(403, "model_not_allowed",
+                 mine + ", and `" + other->substr(0, longest_name_told) + "` is none of them (clients.keys[].models).");
 }
 
 body_plan plan_body(endpoint what, const adapt::request_framing& framing) {

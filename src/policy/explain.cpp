@@ -165,6 +165,7 @@ explanation explain(const described_request& request, const explain_facts& facts
   if (!r.path.empty()) made.path = r.path;
   if (made.refused) return made;
   made.refused = refuse_route(r, facts.hosts);
+  if (!made.refused) made.refused = refuse_path_of(made.client, r);
   note_workflow(r, facts, made);
   if (made.refused) return made;
   auto const keeping = plan_body(r.what, framing);
@@ -180,6 +181,7 @@ explanation explain(const described_request& request, const explain_facts& facts
     plan = plan_for_stream_through(r, facts.configuration, start);
   } else {
     made.refused = refuse_native_body(r, request.body);
+    if (!made.refused) made.refused = refuse_models_of(made.client, r, request.body);
     if (made.refused) return made;
     if (is_judged(r.what)) {
       asked.body = adapt::scan_request(r.what, request.body);

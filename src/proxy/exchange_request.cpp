@@ -45,7 +45,8 @@ std::optional<adapt::own_error> exchange::admit() {
   auto refused = check_client();  // before anything is said about workflows and paths
   route_ = policy::find_route(head_, configuration(), client_ ? std::string_view(client_->workflow) : "");
   if (refused) return refused;
-  return policy::refuse_route(route_, hosts);
+  if (auto no_route = policy::refuse_route(route_, hosts)) return no_route;
+  return policy::refuse_path_of(client_, route_);
 }
 
 std::optional<adapt::own_error> exchange::check_client() {
@@ -277,6 +278,11 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     if (auto outside = policy::refuse_native_body(route_, body_)) {
       settle_reach();
       co_await reply_error(std::move(*outside));
+      co_return then_;
+    }
+    if (auto others = policy::refuse_models_of(client_, route_, body_)) {
+      if (is_judged(route_.what)) record_.model_requested = adapt::scan_request(route_.what, body_).model;
+      co_await reply_error(std::move(*others));
       co_return then_;
     }
     if (is_judged(route_.what)) {

@@ -118,6 +118,40 @@ TEST(ClientKeys, ABodyIsNotAskedForBeforeTheKeyIsChecked) {
   EXPECT_TRUE(answer.interim.empty());
 }
 
+TEST(ClientKeys, ThatAreHeldToModelsAskForNoOtherAndNobodyIsAskedForIt) {
+  world w;
+  auto options = with_keys(true);
+  auto const at = options.more.find("{name: crm");
+  options.more.insert(at + 1, "models: [\"gpt-4o-mini\", \"claude-haiku*\", \"llama3.1:8b\"], ");
+  w.start(options);
+  auto const key = bearer(crm_key);
+  expect_cloud(w.chat(key));
+  auto const asked = w.openai.connections();
+
+  auto const other = post(w.port(), "/v1/chat/completions", R"({"model":"gpt-4o","messages":[]})", key);
+  EXPECT_EQ(other.status, 403);
+  EXPECT_EQ(json_of(other)["error"]["code"], "model_not_allowed");
+  EXPECT_EQ(other.field("x-tideover-error"), "model_not_allowed");
+  auto const message = json_of(other)["error"]["message"].get<std::string>();
+  EXPECT_NE(message.find("`gpt-4o`"), std::string::npos);
+  EXPECT_NE(message.find("`crm`"), std::string::npos);
+
+  auto const anthropic = post(w.port(), "/v1/messages", message_body, {{"x-api-key", crm_key}});
+  EXPECT_EQ(anthropic.status, 403);
+  EXPECT_EQ(json_of(anthropic)["error"]["type"], "permission_error");
+  EXPECT_EQ(json_of(anthropic)["error"]["details"]["error_code"], "model_not_allowed");
+  for (auto const* path : {"/v1/embeddings", "/v1/responses", "/v1/messages/count_tokens", "/w/legal/v1/completions",
+                           "/w/legal/api/chat", "/api/generate", "/api/show"})
+    EXPECT_EQ(post(w.port(), path, R"({"Model":"qwen3:8b","input":"x"})", key).status, 403) << path;
+  EXPECT_EQ(get(w.port(), "/v1/files", key).status, 403);
+  EXPECT_EQ(w.openai.connections(), asked);
+  EXPECT_EQ(w.anthropic.connections(), 0U);
+  EXPECT_TRUE(w.local_generations().empty());
+  EXPECT_EQ(get(w.port(), "/v1/models", key).status, 200);
+  EXPECT_EQ(get(w.port(), "/api/tags", key).status, 200);
+  EXPECT_EQ(post(w.port(), "/api/show", R"({"model":"llama3.1:8b"})", key).status, 200);
+}
+
 TEST(ClientKeys, ThatAreNotRequiredLetCallersBringTheirOwn) {
   world w;
   auto options = with_keys(false);

@@ -51,6 +51,8 @@ struct client_key {
   std::optional<sha256_digest> sha256;  // absent: what was written is none (config/check refuses it)
   std::string workflow;                 // bound to it; empty: the caller chooses
   unsigned requests_per_minute = 0;     // 0: no limit
+  // Globs of names that may be asked for; absent: every one.
+  std::optional<std::vector<std::string>> models{};
 };
 
 struct clients {

@@ -1,4 +1,4 @@
-// Does a caller present one of the house's own keys (`clients`), and which? From header fields to a verdict.
+// Does a caller present one of the house's own keys (`clients`), which, and what may be asked for with it?
 // Not for clouds' keys: whether those are good is the cloud's affair. Pure; rates and guesses are proxy/client_gate's.
 #pragma once
 
@@ -26,5 +26,10 @@ struct presented_key {
 /// they are the same: two different ones would let two readers of the request see two different callers.
 /// Every key of the configuration is compared, so that time does not tell how near a guess was.
 presented_key find_client(const header_fields& fields, const config::clients& clients);
+
+/// Is there a model that the key may not ask for? Not where it has no list, nor where a glob of it takes every name.
+bool held_to_models(const config::client_key& key);
+/// `model` as the caller wrote it, whatever stands in for it later.
+bool may_ask(const config::client_key& key, std::string_view model);
 
 }  // namespace tideover::policy

@@ -26,7 +26,16 @@ std::optional<adapt::own_error> refuse_key(key_verdict verdict);
 /// Path, method, workflow, and the authority of an absolute-form target.
 std::optional<adapt::own_error> refuse_route(const route& r, const adapt::host_rules& hosts);
 
-/// Ollama forwards some models to ollama.com by their names; through this door nothing leaves the house.
+/// Paths that a key which is held to some models does not open: those whose bodies are not read, because what they ask
+/// for cannot be told.
+std::optional<adapt::own_error> refuse_path_of(const config::client_key* key, const route& r);
+
+/// Models that the caller's key may not ask for. Every name counts that somebody could take for the model's, and a body
+/// that names none, or cannot be read, is refused as well: a cloud may know a model for it (a stored prompt's).
+std::optional<adapt::own_error> refuse_models_of(const config::client_key* key, const route& r, std::string_view body);
+
+/// Ollama forwards some models to ollama.com by their names; through this door nothing leaves the house. Nor does a
+/// body pass that cannot be read: Ollama's reader is more lenient, and would find a model where ours gave up.
 std::optional<adapt::own_error> refuse_native_body(const route& r, std::string_view body);
 
 /// What becomes of a body while it comes in.

@@ -8,18 +8,38 @@ namespace {
 using names = std::vector<std::string>;
 
 TEST(NativeRequest, FindsEveryModelThatOllamaMightTake) {
-  EXPECT_EQ(named_models(R"({"model":"llama3.1:8b","messages":[{"role":"user","content":"model"}]})"),
+  EXPECT_EQ(named_models(R"({"model":"llama3.1:8b","messages":[{"role":"user","content":"model"}]})").models,
             names{"llama3.1:8b"});
-  EXPECT_EQ(named_models(R"({"model":"a","MODEL":"b-cloud"})"), (names{"a", "b-cloud"}));
-  EXPECT_EQ(named_models(R"({"mod\u0065l":"x:cloud","Name":"y"})"), (names{"x:cloud", "y"}));
-  EXPECT_EQ(named_models(R"({"model":"gpt-oss:120b\u002dcloud"})"), names{"gpt-oss:120b-cloud"});
+  EXPECT_EQ(named_models(R"({"model":"a","MODEL":"b-cloud"})").models, (names{"a", "b-cloud"}));
+  EXPECT_EQ(named_models(R"({"mod\u0065l":"x:cloud","Name":"y"})").models, (names{"x:cloud", "y"}));
+  EXPECT_EQ(named_models(R"({"model":"gpt-oss:120b\u002dcloud"})").models, names{"gpt-oss:120b-cloud"});
 }
 
 TEST(NativeRequest, LooksAtTheTopLevelOnlyAndSurvivesAnything) {
-  EXPECT_EQ(named_models(R"({"options":{"model":"inner"},"model":7})"), names{});
-  EXPECT_EQ(named_models("[1,2]"), names{});
-  EXPECT_EQ(named_models(""), names{});
-  EXPECT_EQ(named_models(std::string(100000, '[')), names{});
+  EXPECT_EQ(named_models(R"({"options":{"model":"inner"},"model":7})").models, names{});
+  EXPECT_EQ(named_models("[1,2]").models, names{});
+  EXPECT_EQ(named_models("").models, names{});
+  EXPECT_EQ(named_models(std::string(100000, '[')).models, names{});
+}
+
+TEST(NativeRequest, TellsWhetherThereMayBeMoreThanItFound) {
+  EXPECT_TRUE(named_models(R"({"model":"a","x":[1,{}]})").all);
+  EXPECT_TRUE(named_models(R"({"model":"a"} and more, which Ollama does not read)").all);
+  auto const deep = [](std::size_t levels) {
+    return R"({"x":)" + std::string(levels, '[') + std::string(levels, ']') + R"(,"model":"m:cloud"})";
+  };
+  EXPECT_EQ(named_models(deep(500)).models, names{"m:cloud"});
+  EXPECT_FALSE(named_models(deep(9000)).all) << "Ollama reads ten thousand levels";
+  EXPECT_EQ(named_models("{\"x\":\"\xff\",\"model\":\"m:cloud\"}").models, names{"m:cloud"})
+      << "and text that is no UTF-8";
+  EXPECT_FALSE(named_models(R"({"model":"a")").all);
+  EXPECT_FALSE(named_models("[1,2]").all);
+}
+
+TEST(NamedModels, OfACloudsBodyAreTheListsOfGatewaysToo) {
+  auto const found = adapt::named_models(R"({"models":["a","b",7,["c"]],"Model":"d","name":"e","x":{"model":"f"}})");
+  EXPECT_TRUE(found.all);
+  EXPECT_EQ(found.models, (names{"a", "b", "d"}));
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ inline const bad_file bad_files[] = {
     {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, "
      "requests_per_minute: 0}]}\n",
      "1:123", "clients.keys[0].requests_per_minute", "out of range"},
+    {"clients: {keys: [{name: a, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, "
+     "models: []}]}\n",
+     "1:102", "clients.keys[0].models", "is empty"},
     {"cors: {origins: [\"*\"]}\n", "1:18", "cors.origins[0]", "would let every web page in"},
     {"cors: {origins: [\"https://a\", \"null\"]}\n", "1:31", "cors.origins[1]", "stands for pages without an origin"},
     {"cors: {origins: [\"https://a.example/\"]}\n", "1:18", "cors.origins[0]", "has a path"},

@@ -121,6 +121,7 @@ const key_example key_examples[] = {
     {"clients.keys[].sha256", "clients: {keys: [{name: crm, sha256: ",
      "9F86D081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "9f86d081", "}]}"},
     {"clients.keys[].workflow", key_open, ", workflow: default}", ", workflow: legal}", "]}"},
+    {"clients.keys[].models[]", key_open, ", models: [\"gpt-4o*\"]}", ", models: [\"a b\"]}", "]}"},
     {"clients.keys[].requests_per_minute", key_open, ", requests_per_minute: 1}", ", requests_per_minute: 0}", "]}"},
     {"upstreams.*.tier", "upstreams: {openai: {url: https://h, tier: ", "cloud", "none", "}}"},
     {"upstreams.*.dialect", "upstreams: {x: {url: https://h, tier: cloud, dialect: ", "anthropic", "gemini", "}}"},

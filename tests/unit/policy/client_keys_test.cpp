@@ -86,6 +86,24 @@ TEST(ClientKeys, WithoutAnyConfiguredNothingIsAsked) {
   EXPECT_EQ(find_client(sent, {}).verdict, key_verdict::not_asked);
 }
 
+TEST(ClientKeys, MayAskForWhatAGlobOfTheirsTakes) {
+  config::client_key key;
+  EXPECT_FALSE(held_to_models(key));
+  EXPECT_TRUE(may_ask(key, "anything"));
+  key.models = {"gpt-4o-mini", "claude-haiku-*"};
+  EXPECT_TRUE(held_to_models(key));
+  EXPECT_TRUE(may_ask(key, "gpt-4o-mini"));
+  EXPECT_TRUE(may_ask(key, "claude-haiku-4-5"));
+  for (auto const* other : {"gpt-4o", "gpt-4o-mini-2024", "a-claude-haiku-4", "claude-haiku", ""})
+    EXPECT_FALSE(may_ask(key, other)) << other;
+  key.models->push_back("*");
+  EXPECT_FALSE(held_to_models(key));
+  EXPECT_TRUE(may_ask(key, "gpt-4o"));
+  key.models->clear();
+  EXPECT_TRUE(held_to_models(key));
+  EXPECT_FALSE(may_ask(key, "gpt-4o"));
+}
+
 TEST(RequestRate, LetsSoManyThroughInAnyMinuteAndNotOneMore) {
   request_rate rate;
   time_point now{1h};

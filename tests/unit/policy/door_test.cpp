@@ -49,6 +49,58 @@ TEST(Door, AnAuthorityThatIsNotOursIsRefusedBeforeThePath) {
   EXPECT_EQ(code_of(refuse_route(find_route(here, configuration), {})), "unknown_path");
 }
 
+TEST(Door, AKeyThatIsHeldToModelsAsksForNoOther) {
+  config::client_key key;
+  key.name = "crm";
+  route r;
+  const auto asks = [&](endpoint what, std::string_view body) {
+    r.what = what;
+    return code_of(refuse_models_of(&key, r, body));
+  };
+  auto const* const other = R"({"model":"gpt-4o"})";
+  EXPECT_EQ(asks(endpoint::chat_completions, other), "-") << "held to nothing";
+  r.what = endpoint::other_v1;
+  EXPECT_EQ(code_of(refuse_path_of(&key, r)), "-");
+  key.models = {"gpt-4o-mini", "llama*"};
+  for (auto const what : {endpoint::chat_completions, endpoint::completions, endpoint::responses, endpoint::messages,
+                          endpoint::count_tokens, endpoint::embeddings}) {
+    EXPECT_EQ(asks(what, other), "model_not_allowed");
+    EXPECT_EQ(asks(what, R"({"model":"gpt-4o-mini"})"), "-");
+    EXPECT_EQ(asks(what, R"({"model":"gpt-4o","model":"gpt-4o-mini"})"), "model_not_allowed") << "the first counts too";
+    EXPECT_EQ(asks(what, R"({"model":"gpt-4o-mini","Model":"gpt-4o"})"), "model_not_allowed");
+    EXPECT_EQ(asks(what, R"({"model":"gpt-4o-mini","models":["gpt-4o"]})"), "model_not_allowed");
+    EXPECT_EQ(asks(what, R"({"prompt":{"id":"pmpt_1"}})"), "model_not_allowed") << "a stored prompt has a model";
+    EXPECT_EQ(asks(what, R"({"model":"gpt-4o-mini")"), "model_not_allowed") << "not to be read to its end";
+    EXPECT_EQ(asks(what, ""), "model_not_allowed");
+  }
+  EXPECT_EQ(asks(endpoint::ollama_native, R"({"MODEL":"qwen3:8b"})"), "model_not_allowed");
+  EXPECT_EQ(asks(endpoint::ollama_native, R"({"name":"qwen3:8b"})"), "model_not_allowed");
+  EXPECT_EQ(asks(endpoint::ollama_native, R"({"Name":"llama3.1:8b"})"), "-");
+  EXPECT_EQ(asks(endpoint::ollama_native, ""), "-") << "a list";
+  EXPECT_EQ(asks(endpoint::models, ""), "-");
+  EXPECT_EQ(code_of(refuse_path_of(&key, r)), "-");
+  r.what = endpoint::other_v1;
+  EXPECT_EQ(code_of(refuse_path_of(&key, r)), "path_not_allowed");
+  EXPECT_EQ(code_of(refuse_path_of(nullptr, r)), "-") << "somebody else's key";
+  key.models = {"gpt-4o-mini", "*"};
+  EXPECT_EQ(code_of(refuse_path_of(&key, r)), "-");
+  EXPECT_EQ(asks(endpoint::chat_completions, other), "-");
+}
+
+TEST(Door, TheRefusalOfAModelNamesItAndTheKey) {
+  config::client_key key;
+  key.name = "crm";
+  key.models = {"a"};
+  route r;
+  r.what = endpoint::messages;
+  auto const refused = refuse_models_of(&key, r, R"({"model":")" + std::string(5000, 'm') + "\"}");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 403);
+  EXPECT_NE(refused->message.find("`crm`"), std::string::npos);
+  EXPECT_NE(refused->message.find("`mmm"), std::string::npos);
+  EXPECT_LT(refused->message.size(), 400u);
+}
+
 TEST(Door, OllamasOwnPathsServeNoModelsOfItsCloud) {
   route r;
   r.what = endpoint::ollama_native;
@@ -56,6 +108,13 @@ TEST(Door, OllamasOwnPathsServeNoModelsOfItsCloud) {
                            R"({"model":"m:cloud","model":"m"})"})
     EXPECT_EQ(code_of(refuse_native_body(r, body)), "cloud_model_refused") << body;
   EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m","prompt":"x:cloud"})")), "-");
+  auto const behind = [](std::size_t levels) {
+    return "{\"x\":" + std::string(levels, '[') + std::string(levels, ']') + ",\"model\":\"m:cloud\"}";
+  };
+  EXPECT_EQ(code_of(refuse_native_body(r, behind(500))), "cloud_model_refused");
+  // Ollama reads ten thousand levels, so a name of its cloud could stand behind what our reader gives up at.
+  EXPECT_EQ(code_of(refuse_native_body(r, behind(2000))), "bad_request");
+  EXPECT_EQ(code_of(refuse_native_body(r, "")), "-");
   r.what = endpoint::chat_completions;
   EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m:cloud"})")), "-") << "there it is a name like any other";
 }

@@ -217,6 +217,22 @@ TEST_F(Explain, TheDoorRefusesForeignHostsPagesAndKeys) {
   EXPECT_EQ(e.workflow_by, named_by::key);
 }
 
+TEST_F(Explain, AKeyThatIsHeldToModelsIsRefusedAsInTheExchange) {
+  configuration.clients.keys[0].models = {"gpt-4o-mini"};
+  asked.client = "crm";
+  asked.body = R"({"model":"gpt-4o","messages":[{"role":"user","content":"x"}]})";
+  auto const e = explain_it();
+  ASSERT_TRUE(e.refused);
+  EXPECT_EQ(e.refused->code, "model_not_allowed");
+  EXPECT_TRUE(e.upstreams.empty());
+  asked.body = R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]})";
+  EXPECT_FALSE(explain_it().refused);
+  asked.method = "GET";
+  asked.target = "/v1/files";
+  asked.body = {};
+  EXPECT_EQ(explain_it().refused->code, "path_not_allowed");
+}
+
 TEST_F(Explain, AModelOfOllamasOwnCloudIsRefusedOnItsOwnPaths) {
   asked.target = "/api/chat";
   asked.body = R"({"Model":"gpt-oss:120b-cloud","messages":[]})";
