@@ -84,8 +84,10 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
     std::size_t scanned = 0;
     std::size_t head_bytes = 0;
     if (have != 0) std::memcpy(scratch, carry.data(), have);
-    // A connection may idle between requests, but a head that has begun must come to its end.
-    auto deadline = after(clock::now(), have != 0 ? limits.head_timeout : limits.keep_alive);
+    // A connection may idle between requests, but a head that has begun must come to its end. Whoever is one too many
+    // will only be told so: saying nothing must not keep a descriptor from others.
+    auto const silence = overfull ? std::min<duration>(first_words_within, limits.head_timeout) : limits.keep_alive;
+    auto deadline = after(clock::now(), have != 0 ? limits.head_timeout : silence);
     int unreadable = 0;
     for (;;) {
       if (have > scanned) {

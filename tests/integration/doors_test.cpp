@@ -84,6 +84,27 @@ TEST(TooManyCallers, AreToldAndTheOthersAreServed) {
   EXPECT_TRUE(eventually([&] { return w.chat().status == 200; }));
 }
 
+TEST(TooManyCallers, WhoSayNothingDoNotStay) {
+  world w;
+  world_options options;
+  options.more = "limits: {connections: 5, keep_alive: 1h, head_timeout: 1h}";
+  w.start(options);
+  std::vector<std::unique_ptr<raw_client>> inside;
+  for (int i = 0; i < 5; ++i) {
+    inside.push_back(std::make_unique<raw_client>(w.port()));
+    EXPECT_EQ(inside.back()->get("/api/version").status, 200);
+  }
+  std::vector<std::unique_ptr<raw_client>> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<raw_client>(w.port()));
+  for (auto& one : silent) {
+    std::string heard;
+    auto const ended = one->read_to_end(heard);
+    EXPECT_TRUE(ended == io::end || ended == io::reset);
+    EXPECT_EQ(heard, "");
+  }
+  for (auto& one : inside) EXPECT_EQ(one->get("/api/version").status, 200) << "they may idle as before";
+}
+
 TEST(Keys, AreTakenInOneFormAndNoOther) {
   std::string const key = house_key;
   struct row {
