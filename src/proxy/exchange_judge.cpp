@@ -169,13 +169,45 @@ net::task<attempt_end> exchange::ask(leg& l) {
   co_return step;
 }
 
+/// Answers that pass unjudged are not looked at, but for errors that may repeat our key: their heads, and bodies whose
+/// length is told and small. Whatever is longer, or never ends, passes as it comes.
+net::task<attempt_end> exchange::keep_back_our_key(leg& l) {
+  l.form = answer_form::raw;
+  const auto& key = upstream_settings(l.upstream).credential;
+  auto const& head = l.call.head();
+  if (!key || head.status < 300) co_return attempt_end::done;
+  auto const& framing = l.call.framing();
+  std::string_view body;
+  if (framing.body == adapt::body_kind::length && framing.length <= hold_limit_bytes) {
+    l.form = answer_form::whole;
+    auto const by = after(clock::now(), upstream_settings(l.upstream).timeouts.response);
+    auto const step = co_await l.call.read_whole(hold_limit_bytes, by);
+    if (step == attempt_end::failed) {
+      l.problem = l.call.problem();
+      name_timer(l, timer::response);
+    }
+    if (step != attempt_end::done) co_return step;
+    body = l.call.body();
+  }
+  if (!repeats_key(*key, head, body)) co_return attempt_end::done;
+  failed(l, reason::malformed, phase::read_body, "the error repeats the configured key");
+  if (l.form == answer_form::whole)
+    l.call.settle();
+  else
+    l.call.abandon();
+  co_return attempt_end::failed;
+}
+
 net::task<attempt_end> exchange::judge(leg& l) {
   const auto& settings = upstream_settings(l.upstream);
   auto const& head = l.call.head();
   int const status = static_cast<int>(head.status);
   bool const success = status / 100 == 2;
   l.form = answer_form::raw;
-  if (!is_judged(route_.what) && route_.what != endpoint::models) co_return attempt_end::done;
+  if (passes_unjudged()) {
+    auto const step = co_await keep_back_our_key(l);
+    co_return step;
+  }
   bool const encoded = is_encoded(head);
   // What cannot be read is judged by status, head and framing; an answer that the caller cannot read is none.
   bool const unreadable = encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding));

@@ -46,13 +46,16 @@ net::task<void> exchange::stream_through() {
   if (step == attempt_end::done) step = co_await pump_body(a);
   // How long the cloud may think begins when it has everything.
   if (step == attempt_end::done) step = co_await a.await_head(after(clock::now(), settings.timeouts.response));
+  if (step == attempt_end::failed) {
+    l.problem = a.problem();
+    name_timer(l, l.problem.at <= phase::tls_handshake ? limits.connect_timer : timer::response);
+  }
+  if (step == attempt_end::done) step = co_await keep_back_our_key(l);
   if (step == attempt_end::done) {
-    co_await relay_raw(l);
+    co_await deliver();
     co_return;
   }
   if (settled(step)) co_return;
-  l.problem = a.problem();
-  name_timer(l, l.problem.at <= phase::tls_handshake ? limits.connect_timer : timer::response);
   leg_failed(l);
   serving_.reset();
   (void)machine_->next(clock::now());

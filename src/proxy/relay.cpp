@@ -104,6 +104,8 @@ net::task<void> exchange::send_whole(leg& l) {
   auto const body = is_head_ ? std::string_view{} : l.body();
   if (a.head().status / 100 == 2)
     l.permit.succeeded();
+  else if (passes_unjudged())
+    tell_health_of_passed_on(l);
   else
     l.permit.request_at_fault();
   if (early_head_) {

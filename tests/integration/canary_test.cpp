@@ -198,9 +198,20 @@ void live(scan& s, world& w, const field_list& keys) {
       "POST", "/api/chat",
       R"({"model":"llama3.1:8b","stream":false,"messages":[{"role":"user","content":")" + std::string(prompt) + "\"}]}",
       fields);
+  auto const unjudged = [&](int status) {
+    w.openai.on("/v1/files", telltale(status));
+    w.anthropic.on("/v1/files", telltale(status));
+    s.ask("GET", "/v1/files", {}, fields);
+    s.ask("POST", "/v1/files", "a short file", fields);
+    s.ask("POST", "/v1/files", std::string(100'000, 'f'), fields);  // streamed through
+    auto anthropic = fields;
+    anthropic.emplace_back("anthropic-version", "2023-06-01");
+    s.ask("GET", "/v1/files", {}, anthropic);
+  };
   for (int const status : statuses) {
     clouds_do(telltale(status));
     all_routes("");
+    unjudged(status);
   }
   for (auto const& broken :
        {std::string(html_page), std::string("{\"x\":\""), std::string(R"({"error":{"message":")")}) {
@@ -222,6 +233,11 @@ void live(scan& s, world& w, const field_list& keys) {
   all_routes("/w/legal");
   w.ollama.on("/api/chat", telltale(400));
   all_routes("/w/legal");
+  for (int const status : {302, 400, 401, 404, 500}) {
+    for (auto const* path : {"/api/chat", "/api/tags"}) w.ollama.on(path, telltale(status));
+    s.ask("GET", "/api/tags", {}, fields);
+    s.ask("POST", "/api/chat", R"({"model":"llama3.1:8b","messages":[]})", fields);
+  }
   w.openai.stop();
   w.anthropic.stop();
   w.ollama.stop();

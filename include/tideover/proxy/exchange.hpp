@@ -81,6 +81,7 @@ class exchange {
   net::task<attempt_end> try_leg(leg& l);
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
+  net::task<attempt_end> keep_back_our_key(leg& l);
   net::task<attempt_end> hold_stream(leg& l);
   std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
@@ -129,6 +130,7 @@ class exchange {
   net::task<void> deliver();
   net::task<void> send_whole(leg& l);
   net::task<void> relay_raw(leg& l);
+  bool passes_unjudged() const { return !is_judged(route_.what) && route_.what != endpoint::models; }
   bool streams_lines(const leg& l) const;
   net::task<void> relay_stream();
   bool begin_stream(leg& l);
