@@ -19,6 +19,12 @@ namespace tideover::adapt::chat::answer {
 std::string id_from(std::string_view prefix, std::string_view unique, std::string_view suffix = {});
 std::string id_from(std::string_view prefix, std::string_view unique, std::size_t number);
 
+/// Is it a custom tool's, which is given text?
+bool takes_text(std::span<const std::string> text_tools, const tool_call& call);
+/// What a custom tool is given, from the arguments by which a local model gave it. Where they are not as they should
+/// be, they are shown as they are, not mended: a tool that runs on a guess may do harm.
+std::string text_given(std::string_view arguments);
+
 std::string_view openai_finish_reason(end_reason why);
 std::string_view anthropic_stop_reason(end_reason why);
 

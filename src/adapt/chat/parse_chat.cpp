@@ -78,9 +78,17 @@ bool conversation::read_calls(const json& given, message& to) {
   if (auto const& calls = member(given, "tool_calls"); calls.is_array()) {
     for (auto const& call : calls) {
       auto const type = member_text(call, "type");
+      if (type == "custom") {
+        auto const& custom = member(call, "custom");
+        tool_call read{std::string(member_text(call, "id")), std::string(member_text(custom, "name")), {}};
+        read.arguments = {{text_argument, member_text(custom, "input")}};
+        to.calls.push_back(std::move(read));
+        continue;
+      }
       if (!type.empty() && type != "function")
         return to_.refuse("unsupported_content", "messages[].tool_calls[].type=" + std::string(type.substr(0, 100)),
-                          "The local server knows function calls only; leave this call out of the history.");
+                          "The local server knows calls of functions and custom tools only; leave this call out of the "
+                          "history.");
       auto const& function = member(call, "function");
       to.calls.push_back({std::string(member_text(call, "id")), std::string(member_text(function, "name")),
                           read_arguments(to_, member(function, "arguments"))});

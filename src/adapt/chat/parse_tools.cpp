@@ -12,8 +12,11 @@ bool unmet(reader& to) {
                    "function's name.");
 }
 
+/// In chat completions what a tool is stands under its type.
 std::string name_in(const json& value, tool_form form) {
-  return std::string(member_text(form == tool_form::nested ? member(value, "function") : value, "name"));
+  if (form != tool_form::nested) return std::string(member_text(value, "name"));
+  return std::string(
+      member_text(member(value, member_text(value, "type") == "custom" ? "custom" : "function"), "name"));
 }
 
 bool read_allowed(reader& to, const json& value, tool_form form) {
@@ -42,8 +45,8 @@ bool read_choice(reader& to, tool_form form) {
     return true;
   }
   if (word == "allowed_tools" && form != tool_form::anthropic) return read_allowed(to, value, form);
-  bool const by_name =
-      word == (form == tool_form::anthropic ? "tool" : "function") || (word == "custom" && form == tool_form::flat);
+  bool const by_name = word == (form == tool_form::anthropic ? "tool" : "function") ||
+                       (word == "custom" && form != tool_form::anthropic);
   if (by_name && value.is_object()) {
     auto name = name_in(value, form);
     if (name.empty()) return to.refuse("invalid_request", "tool_choice", "tool_choice names no tool.");
@@ -57,13 +60,14 @@ bool read_choice(reader& to, tool_form form) {
 /// A custom tool is given text, by rules of its own if it has a grammar. A local model knows functions only: it gets
 /// one that takes the text as its argument, with the grammar as advice, and the answer is told as the custom tool's
 /// call.
-bool read_custom_tool(reader& to, const json& given) {
+bool read_custom_tool(reader& to, const json& whole, tool_form form) {
+  auto const& given = form == tool_form::nested ? member(whole, "custom") : whole;
   tool read;
   read.takes_text = true;
   read.name = member_text(given, "name");
   if (read.name.empty()) return to.refuse("invalid_request", "tools[].name", "Every tool needs a name.");
   read.description = member_text(given, "description");
-  auto const& format = member(given, "format");
+  auto const& format = form == tool_form::nested ? member(member(given, "format"), "grammar") : member(given, "format");
   std::string about = "What the tool is given, as plain text.";
   if (auto const rules = member_text(format, "definition"); !rules.empty()) {
     about = "What the tool is given, as plain text that keeps to this " + std::string(member_text(format, "syntax")) +
@@ -79,7 +83,7 @@ bool read_custom_tool(reader& to, const json& given) {
 
 bool read_tool(reader& to, const json& given, tool_form form) {
   auto const type = member_text(given, "type");
-  if (type == "custom" && form == tool_form::flat) return read_custom_tool(to, given);
+  if (type == "custom" && form != tool_form::anthropic) return read_custom_tool(to, given, form);
   bool const is_function = type == "function" || (form == tool_form::anthropic && (type.empty() || type == "custom"));
   if (!is_function) {
     if (to.out.choice.what == tool_choice::kind::none) return true;  // not going to be offered anyway

@@ -73,9 +73,7 @@ std::string response_items::message_id(std::size_t output_index) const {
 std::string response_items::call_item_id(std::size_t output_index, const tool_call& call) const {
   return id_from(takes_text(call) ? "ctc_" : "fc_", unique_, output_index);
 }
-bool response_items::takes_text(const tool_call& call) const {
-  return std::find(text_tools_.begin(), text_tools_.end(), call.name) != text_tools_.end();
-}
+bool response_items::takes_text(const tool_call& call) const { return answer::takes_text(text_tools_, call); }
 std::string response_items::call_id(std::size_t call) const { return id_from("call_", unique_, call); }
 
 std::string response_items::message_members(std::size_t output_index) const {
@@ -111,6 +109,10 @@ void response_items::append_call(std::string& out, std::size_t output_index, std
   json.raw(custom ? R"(,"type":"custom_tool_call","status":)" : R"(,"type":"function_call","status":)").text(status);
   json.raw(R"(,"call_id":)").text(call_id(call.index)).raw(R"(,"name":)").text(call.name);
   json.raw(custom ? R"(,"input":)" : R"(,"arguments":)").text(given).raw("}");
+}
+
+bool takes_text(std::span<const std::string> text_tools, const tool_call& call) {
+  return std::find(text_tools.begin(), text_tools.end(), call.name) != text_tools.end();
 }
 
 std::string text_given(std::string_view arguments) {

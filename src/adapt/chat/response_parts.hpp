@@ -26,9 +26,6 @@ void append_response(std::string& out, std::string_view envelope, response_end e
 
 void append_text_part(std::string& out, std::string_view text, std::span<const token_logprob> tokens);
 void append_summary_part(std::string& out, std::string_view text);
-/// What a custom tool is given, from the arguments by which a local model gave it. Where they are not as they should
-/// be, they are shown as they are, not mended: a tool that runs on a guess may do harm.
-std::string text_given(std::string_view arguments);
 /// `members`: of the item but status and content; `part`: its only one, empty if there is none yet.
 void append_message_item(std::string& out, std::string_view members, std::string_view status, std::string_view part);
 

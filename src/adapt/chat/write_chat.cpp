@@ -1,4 +1,5 @@
 // Chat completions as a stream of chunks (CL §3, §8.2).
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,8 @@ class chat_writer final : public stream_writer {
       : stream_writer(endpoint::chat_completions, options),
         include_usage_(options.include_usage),
         begun_(begun != nullptr),
-        unique_(options.unique) {
+        unique_(options.unique),
+        text_tools_(options.text_tools.begin(), options.text_tools.end()) {
     json_append json(head_);
     json.raw("data: {");
     if (begun != nullptr) {
@@ -34,6 +36,13 @@ class chat_writer final : public stream_writer {
   void on_logprobs(const logprobs& l) override { tokens_.insert(tokens_.end(), l.tokens.begin(), l.tokens.end()); }
 
   void on_call(const tool_call& call) override {
+    if (!call.name.empty()) {
+      close_text_call();
+      if (takes_text(text_tools_, call)) return open_text_call(call);
+    } else if (text_call_ && text_call_->index == call.index) {
+      text_call_->arguments += call.arguments;
+      return;
+    }
     std::string delta;
     json_append json(delta);
     json.raw(R"({"tool_calls":[{"index":)").number(call.index);
@@ -47,7 +56,31 @@ class chat_writer final : public stream_writer {
     chunk(delta, {});
   }
 
+  void open_text_call(const tool_call& call) {
+    std::string delta;
+    json_append json(delta);
+    json.raw(R"({"tool_calls":[{"index":)").number(call.index);
+    json.raw(R"(,"id":)").text(id_from("call_", unique_, call.index)).raw(R"(,"type":"custom")");
+    json.raw(R"(,"custom":{"name":)").text(call.name).raw(R"(,"input":""}}]})");
+    chunk(delta, {});
+    text_call_ = call;
+  }
+
+  /// Text inside of JSON: what it is can be told when it is whole.
+  void close_text_call() {
+    if (!text_call_) return;
+    if (auto const input = text_given(text_call_->arguments); !input.empty()) {
+      std::string delta;
+      json_append json(delta);
+      json.raw(R"({"tool_calls":[{"index":)").number(text_call_->index);
+      json.raw(R"(,"custom":{"input":)").text(input).raw("}}]}");
+      chunk(delta, {});
+    }
+    text_call_.reset();
+  }
+
   void on_finish(end_reason why, const usage& used) override {
+    close_text_call();
     chunk("{}", openai_finish_reason(why));
     if (include_usage_) {
       out().append(head_).append("],\"usage\":");
@@ -84,8 +117,10 @@ class chat_writer final : public stream_writer {
   bool include_usage_;
   bool begun_;  // the chunk with the role is out
   std::string unique_;
-  std::string head_;                   // of every chunk, up to its choices
-  std::vector<token_logprob> tokens_;  // of the text that comes next
+  std::vector<std::string> text_tools_;
+  std::optional<tool_call> text_call_;  // of a custom tool: is begun, and its arguments are not whole
+  std::string head_;                    // of every chunk, up to its choices
+  std::vector<token_logprob> tokens_;   // of the text that comes next
 };
 
 }  // namespace

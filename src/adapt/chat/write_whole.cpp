@@ -40,7 +40,13 @@ class whole_writer {
     if (!a_.calls.empty()) {
       json_.raw(R"(,"tool_calls":[)");
       each(a_.calls, [&](const tool_call& call) {
-        json_.raw(R"({"id":)").text(id_from("call_", o_.unique, call.index)).raw(R"(,"type":"function")");
+        json_.raw(R"({"id":)").text(id_from("call_", o_.unique, call.index));
+        if (takes_text(o_.text_tools, call)) {
+          json_.raw(R"(,"type":"custom","custom":{"name":)").text(call.name);
+          json_.raw(R"(,"input":)").text(text_given(arguments_of(call))).raw("}}");
+          return;
+        }
+        json_.raw(R"(,"type":"function")");
         json_.raw(R"(,"function":{"name":)").text(call.name).raw(R"(,"arguments":)").text(arguments_of(call)).raw("}}");
       });
       json_.raw("]");

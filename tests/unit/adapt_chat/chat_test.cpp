@@ -86,7 +86,11 @@ TEST(ChatRequest, MessagesBecomeWhatTheLocalServerReads) {
           {"arguments as an object", chat(call(R"({"a":1})")), chat(native_call(R"({"a":1})"))},
           {"custom tool call",
            chat(R"({"role":"assistant","tool_calls":[{"id":"c1","type":"custom","custom":{"name":"f","input":"x"}}]})"),
-           "unsupported_content messages[].tool_calls[].type=custom",
+           chat(R"({"role":"assistant","content":"","tool_calls":[{"id":"c1","function":)"
+                R"({"index":0,"name":"f","arguments":{"input":"x"}}}]})")},
+          {"a call of another kind",
+           chat(R"({"role":"assistant","tool_calls":[{"id":"c1","type":"mcp","mcp":{"name":"f"}}]})"),
+           "unsupported_content messages[].tool_calls[].type=mcp",
            {},
            true},
           {"function_call of old",

@@ -202,6 +202,34 @@ TEST(CustomTools, AreFunctionsThatTakeTheTextAsTheirOnlyArgument) {
                                       "custom tool apply_patch became a function"}));
 }
 
+TEST(CustomTools, OfChatCompletionsAreTheSameUnderTheirType) {
+  auto const read = parse_request(
+      endpoint::chat_completions,
+      R"({"model":"m","messages":[{"role":"user","content":"Fix it."}],"tools":[{"type":"custom","custom":)"
+      R"({"name":"apply_patch","description":"Edits files.","format":{"type":"grammar","grammar":)"
+      R"({"syntax":"lark","definition":"start: begin_patch"}}}},{"type":"function","function":{"name":"shell"}}],)"
+      R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":)"
+      R"([{"type":"custom","custom":{"name":"apply_patch"}}]}}})");
+  ASSERT_TRUE(std::holds_alternative<parsed>(read));
+  const auto& what = std::get<parsed>(read).what;
+  ASSERT_EQ(what.tools.size(), 2u);
+  EXPECT_TRUE(what.tools[0].takes_text);
+  EXPECT_FALSE(what.tools[1].takes_text);
+  EXPECT_EQ(what.tools[0].name, "apply_patch");
+  EXPECT_EQ(what.tools[0].description, "Edits files.");
+  auto const about = what.tools[0].schema["properties"]["input"]["description"].get<std::string>();
+  EXPECT_NE(about.find("lark grammar"), std::string::npos) << about;
+  EXPECT_NE(about.find("start: begin_patch"), std::string::npos) << about;
+  EXPECT_EQ(what.choice.only, std::vector<std::string>{"apply_patch"});
+
+  auto const demanded = parse_request(
+      endpoint::chat_completions,
+      R"({"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom","custom":{"name":"f"}}],)"
+      R"("tool_choice":{"type":"custom","custom":{"name":"f"}}})");
+  ASSERT_TRUE(std::holds_alternative<parsed>(demanded));
+  EXPECT_EQ(std::get<parsed>(demanded).what.choice.only, std::vector<std::string>{"f"});
+}
+
 TEST(CustomTools, MayBeDemandedByName) {
   auto const tools = R"([{"type":"custom","name":"f"},{"type":"function","name":"g"}])";
   auto const read =

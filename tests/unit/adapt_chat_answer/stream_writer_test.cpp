@@ -291,6 +291,67 @@ TEST(StreamWriter, LearnsThatTheCallThatMustBeIsMissing) {
   }
 }
 
+TEST(StreamWriter, TellsOfACustomToolsCallInChatCompletionsToo) {
+  const std::vector<std::string> text_tools{"apply_patch"};
+  auto o = options();
+  o.text_tools = text_tools;
+  const struct {
+    std::vector<std::string> pieces;
+    const char* text;
+  } rows[] = {
+      {{R"({"input":"*** \"a\"\nb"})"}, "*** \"a\"\nb"},
+      {{R"({"input":"*** \)", R"("a\"\)", R"(nb"})"}, "*** \"a\"\nb"},
+      {{"{}"}, ""},
+      {{R"({"patch":"x"})"}, R"({"patch":"x"})"},
+      {{"x"}, "x"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.pieces[0]);
+    const auto writer = make_stream_writer(endpoint::chat_completions, o);
+    std::string out;
+    writer->write(tool_call{0, "", "apply_patch", "", false}, out);
+    for (const auto& piece : row.pieces) writer->write(tool_call{0, "", "", piece, false}, out);
+    writer->write(tool_call{1, "", "shell", R"({"input":"ls"})", true}, out);
+    writer->write(finish{end_reason::tool_calls}, out);
+
+    // As an SDK puts the pieces together.
+    json calls = json::array();
+    std::string finish_reason;
+    for (const auto& e : events_of(out)) {
+      if (!e.object.is_object() || e.object["choices"].empty()) continue;
+      auto const& choice = e.object["choices"][0];
+      if (choice["finish_reason"].is_string()) finish_reason = choice["finish_reason"];
+      for (auto const& piece : choice["delta"].value("tool_calls", json::array())) {
+        auto& call = calls[piece["index"].get<std::size_t>()];
+        for (auto const* key : {"id", "type"})
+          if (piece.contains(key)) call[key] = piece[key];
+        for (auto const* kind : {"custom", "function"}) {
+          if (!piece.contains(kind)) continue;
+          for (auto const& [key, text] : piece[kind].items())
+            call[kind][key] =
+                (call[kind].contains(key) ? call[kind][key].get<std::string>() : "") + text.get<std::string>();
+        }
+      }
+    }
+    ASSERT_EQ(calls.size(), 2u) << out;
+    EXPECT_EQ(calls[0]["type"], "custom");
+    EXPECT_EQ(calls[0]["custom"], (json{{"name", "apply_patch"}, {"input", row.text}}));
+    EXPECT_FALSE(calls[0].contains("function"));
+    EXPECT_EQ(calls[1]["type"], "function");
+    EXPECT_EQ(calls[1]["function"]["arguments"], R"({"input":"ls"})");
+    EXPECT_EQ(finish_reason, "tool_calls");
+    EXPECT_EQ(inspected(endpoint::chat_completions, out), stream_state::finished);
+
+    std::string arguments;
+    for (const auto& piece : row.pieces) arguments += piece;
+    const auto body = json::parse(write_whole(
+        endpoint::chat_completions,
+        gather(std::vector<event>{tool_call{0, "", "apply_patch", arguments, true}, finish{end_reason::tool_calls}}),
+        o));
+    EXPECT_EQ(body["choices"][0]["message"]["tool_calls"][0], calls[0]) << "whole and streamed are the same";
+  }
+}
+
 TEST(StreamWriter, TellsOfACustomToolsCallWithTheTextThatItIsGiven) {
   const std::vector<std::string> text_tools{"apply_patch"};
   auto o = options();

@@ -26,7 +26,7 @@ struct writer_options {
   bool show_reasoning = false;  // the caller asked for it; else it is left out
   bool must_call = false;       // a tool must be called: see call_missing
   std::span<const std::string> allowed_calls{};  // and only these may be; empty: any
-  std::span<const std::string> text_tools{};     // Responses: calls of these are custom tools', which take text
+  std::span<const std::string> text_tools{};     // chat, Responses: calls of these are custom tools', which take text
   std::uint64_t prompt_tokens = 0;               // an estimate, for where the server gives no count
   std::string_view id{};                         // of the answer; empty: made from `unique`
   std::string_view reasoning_id{};               // Responses: of reasoning items; empty: made from `unique`

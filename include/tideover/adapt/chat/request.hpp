@@ -52,7 +52,7 @@ struct tool {
   std::string name{};
   std::string description{};
   json schema = json::object();
-  bool takes_text = false;  // a custom tool (Responses): what it is given is text, for a model the one argument `input`
+  bool takes_text = false;  // a custom tool: what it is given is text, for a model the one argument `input`
 
   bool operator==(const tool&) const = default;
 };
