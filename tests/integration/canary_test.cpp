@@ -67,9 +67,17 @@ std::string bytes_of(const http_answer& answer) {
   return all;
 }
 
+constexpr auto stranger_key = "sk-shell-canary-3c4d5e6f7a";
+
 class scan {
  public:
-  explicit scan(world& home) : w(home) {}
+  /// `environment`: of commands, the daemon's own.
+  scan(world& home, environment_of_program environment) : w(home), environment_(std::move(environment)) {
+    // Where apps have their keys, commands look for them.
+    for (auto const& name : {"OPENAI_API_KEY", "ANTHROPIC_API_KEY"}) environment_[name] = stranger_key;
+    environment_["OLLAMA_HOST"] = w.ollama.url();
+    environment_["TMPDIR"] = w.daemon().folder().path();  // where its socket is, says the file
+  }
 
   void ask(std::string_view method, std::string_view target, std::string_view body, const field_list& fields) {
     raw_client client(w.port());
@@ -88,6 +96,35 @@ class scan {
     client->request(method, target, body, fields);
     hear("admin answers", client->read_answer());
   }
+  /// What a command of ours says, whatever it says.
+  void command(const std::vector<std::string>& words, const std::set<int>& exit_codes) {
+    auto const told = run_tideover(words, environment_);
+    EXPECT_TRUE(exit_codes.contains(told.exit_code)) << words[0] << told.exit_code << ": " << told.out << told.err;
+    EXPECT_FALSE(told.out.empty() && told.err.empty()) << words[0];
+    collected["commands"] += told.out + told.err;
+  }
+  /// With the file as it is, and with one that is wrong in a place where a secret stands.
+  void reload(const field_list& right) {
+    auto const file = w.daemon().folder().file("tideover.yaml");
+    auto const good = read_file(file);
+    administer("POST", "/api/reload", "{}", right);
+    command({"reload", "--socket", socket()}, {0});
+    w.daemon().folder().write("tideover.yaml",
+                              good + "\nbogus: \"${SOMEBODYS_SECRET}\"\nhosts: [\"${SOMEBODYS_SECRET}/\"]\n");
+    administer("POST", "/api/reload", "{}", right);
+    for (auto const* how : {"--json", "--socket"}) {
+      std::vector<std::string> words{"reload", "--socket", socket()};
+      if (how == std::string("--json")) words.emplace_back(how);
+      command(words, {78});
+    }
+    command({"check", "--config", file}, {78});
+    command({"check", "--json", "--config", file}, {78});
+    w.daemon().folder().write("tideover.yaml", good);
+  }
+  std::string socket() const { return w.daemon().folder().file("admin.sock"); }
+  std::string configuration() const { return w.daemon().folder().file("tideover.yaml"); }
+  void read(const std::string& file) { collected["commands"] += read_file(file); }
+
   /// Snapshot and whatever comes until something changes.
   void listen_to_events() {
     raw_client client(w.daemon().admin_port());
@@ -134,6 +171,7 @@ class scan {
   }
 
   world& w;
+  environment_of_program environment_;
   sinks collected;
 };
 
@@ -264,7 +302,48 @@ void live(scan& s, world& w, const field_list& keys) {
   s.ask("POST", "/v1/chat/completions", std::string("not json ") + prompt, fields);
 }
 
-void administrate(scan& s) {
+/// Explanations of a request with everything that a caller sends, and every command that tells of the daemon.
+void ask_about(scan& s, const field_list& right, const field_list& keys) {
+  temporary_folder const mine;
+  for (auto const& row : dialects()) {
+    nlohmann::json asked{{"path", std::string(row.path) + "?trace=" + query},
+                         {"headers", {{"Cookie", std::string("session=") + cookie}}},
+                         {"body", nlohmann::json::parse(body_of(row, true, prompt))}};
+    std::vector<std::string> more{"--path", asked["path"], "--header", std::string("Cookie: session=") + cookie};
+    for (auto const& [name, value] : keys) {
+      asked["headers"][name] = value;
+      more.insert(more.end(), {"--header", name + ": " + value});
+    }
+    s.administer("POST", "/api/explain", asked.dump(), right);
+    mine.write("request.json", body_of(row, true, prompt));
+    more.insert(more.end(), {"--request", mine.file("request.json")});
+    for (auto const& how : std::vector<std::vector<std::string>>{{"--socket", s.socket()},
+                                                                 {"--json", "--socket", s.socket()},
+                                                                 {"--offline", "--config", s.configuration()}}) {
+      std::vector<std::string> words{"explain"};
+      words.insert(words.end(), more.begin(), more.end());
+      words.insert(words.end(), how.begin(), how.end());
+      s.command(words, {0});
+    }
+  }
+  s.administer("GET", "/api/readiness", {}, right);
+  s.administer("POST", "/api/readiness", R"({"wait":"1s"})", right);
+  s.reload(right);
+  s.command({"status", "--socket", s.socket()}, {0, 10});
+  s.command({"status", "--json", "--socket", s.socket()}, {0, 10});
+  s.command({"contingency", "status", "--socket", s.socket()}, {0});
+  s.command({"readiness", "--socket", s.socket()}, {2});
+  s.command({"readiness", "--once", "--json", "--config", s.configuration()}, {2});
+  s.command({"check", "--config", s.configuration()}, {0});
+  s.command({"check", "--json", "--config", s.configuration()}, {0});
+  s.command({"env", "--socket", s.socket()}, {0});
+  s.command({"env", "--json", "--socket", s.socket()}, {0});
+  s.command({"init", "--yes", "--output", mine.file("first.yaml")}, {0});
+  s.command({"init", "--yes", "--json", "--force", "--output", mine.file("first.yaml")}, {0});
+  s.read(mine.file("first.yaml"));
+}
+
+void administrate(scan& s, const field_list& keys) {
   field_list const right{{"Authorization", std::string("Bearer ") + admin_token}, {"Content-Type", "application/json"}};
   field_list const wrong{{"Authorization", std::string("Bearer ") + wrong_token}, {"Content-Type", "application/json"}};
   for (auto const* path : {"/", "/metrics", "/api/status", "/api/contingency", "/livez", "/readyz", "/nothing",
@@ -276,6 +355,7 @@ void administrate(scan& s) {
   s.administer("PUT", "/api/contingency", R"({"reason":)", {}, false);
   s.administer("POST", "/api/explain", R"({"workflow":"legal","model":"gpt-4o"})", {}, false);
   s.listen_to_events();
+  ask_about(s, right, keys);
 }
 
 world_options marked_options() {
@@ -310,6 +390,7 @@ std::vector<mark> marks_of_everybody() {
       {"the password of an HTTP proxy", proxy_password, {}},
       {"the admin token", admin_token, {}},
       {"a wrong admin token", wrong_token, {}},
+      {"a key in the shell of whoever runs commands", stranger_key, {}},
   };
 }
 
@@ -327,9 +408,10 @@ TEST(CanaryScan, OfConfiguredKeys) {
   options.local_more = ", credential: {file: \"" + keys.file("ollama.key") + "\"}";
   options.environment["OPENAI_KEY"] = in_environment;
   w.start(options);
-  scan s(w);
-  live(s, w, {{"Authorization", std::string("Bearer ") + of_caller}, {"x-api-key", of_caller}});
-  administrate(s);
+  scan s(w, options.environment);
+  field_list const keys_of_caller{{"Authorization", std::string("Bearer ") + of_caller}, {"x-api-key", of_caller}};
+  live(s, w, keys_of_caller);
+  administrate(s, keys_of_caller);
   auto marks = marks_of_everybody();
   marks.push_back({"the key from the environment", in_environment, {"openai"}});
   marks.push_back({"the key from a file", in_file, {"anthropic"}});
@@ -342,10 +424,12 @@ TEST(CanaryScan, OfCallersKeys) {
   world w;
   give_words(w);
   constexpr auto openai_key = "sk-caller-0penai-77aa88bb99", anthropic_key = "sk-ant-caller-66cc55dd44";
-  w.start(marked_options());
-  scan s(w);
-  live(s, w, {{"Authorization", std::string("Bearer ") + openai_key}, {"x-api-key", anthropic_key}});
-  administrate(s);
+  auto const options = marked_options();
+  w.start(options);
+  scan s(w, options.environment);
+  field_list const keys_of_caller{{"Authorization", std::string("Bearer ") + openai_key}, {"x-api-key", anthropic_key}};
+  live(s, w, keys_of_caller);
+  administrate(s, keys_of_caller);
   auto marks = marks_of_everybody();
   // Its own goes to the cloud that it called, and comes back where that cloud quotes it.
   marks.push_back({"a caller's bearer key", openai_key, {"openai", "anthropic"}, {"answers"}});
@@ -364,11 +448,12 @@ TEST(CanaryScan, OfTheHousesOwnKeys) {
       "clients:\n  required: true\n  keys: [{name: crm, sha256: "
       "\"11495e1880a47e3257e30d187a4fa2b76142d586e7fdb6192223fa131394b0b7\"}]\n";
   w.start(options);
-  scan s(w);
+  scan s(w, options.environment);
   for (int i = 0; i < 8; ++i)
     s.ask("POST", "/v1/chat/completions", chat_body, {{"Authorization", std::string("Bearer ") + wrong_key}});
-  live(s, w, {{"Authorization", std::string("Bearer ") + house_key}});
-  administrate(s);
+  field_list const keys_of_caller{{"Authorization", std::string("Bearer ") + house_key}};
+  live(s, w, keys_of_caller);
+  administrate(s, keys_of_caller);
   auto marks = marks_of_everybody();
   marks.push_back({"the house's key", house_key, {}});
   marks.push_back({"a wrong key", wrong_key, {}});
