@@ -26,10 +26,11 @@ struct process_parts {
   net::proxy_environment environment;
 };
 
-/// The local tier with what it refers to. It outlives a configuration where the next one says the same about it: what
-/// has been learnt about models, and a load that is under way, stay.
+/// The local tier with what it refers to. It outlives a configuration where the next one says the same about it, with a
+/// load that is under way; where it says something else, the next one begins with what has been learnt about servers
+/// that stay where they are.
 struct local_side {
-  local_side(net::event_loop& control, const proxy::services& from);
+  local_side(net::event_loop& control, const proxy::services& from, const local_side* before);
 
   const proxy::services shared;  // its own: who made it may go
   ops::local_tier tier;

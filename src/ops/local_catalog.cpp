@@ -21,6 +21,18 @@ local_catalog_watch::local_catalog_watch(net::event_loop& control, net::resolver
   for (const auto* way : ways) servers_.emplace_back().way = way;
 }
 
+void local_catalog_watch::take_over(const local_catalog_watch& before) {
+  std::scoped_lock const lock(mutex_, before.mutex_);
+  if (servers_.size() != before.servers_.size()) return;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    const auto* const mine = servers_[i].way;
+    servers_[i] = before.servers_[i];
+    servers_[i].way = mine;
+  }
+  by_files_ = before.by_files_;
+  publish();
+}
+
 std::shared_ptr<const policy::local_catalog> local_catalog_watch::current() const {
   std::lock_guard const lock(mutex_);
   return catalog_;

@@ -31,6 +31,12 @@ local_tier::local_tier(net::event_loop& control, const proxy::services& shared) 
     });
 }
 
+void local_tier::take_over(const local_tier& before) {
+  for (const auto& mine : watches_)
+    for (const auto& theirs : before.watches_)
+      if (mine->watches_what(*theirs)) mine->take_over(*theirs);
+}
+
 std::vector<proxy::local_knowledge*> local_tier::by_upstream(std::size_t upstreams) const {
   std::vector<proxy::local_knowledge*> list(upstreams);
   for (const auto& watch : watches_) list[watch->upstream()] = watch.get();

@@ -17,7 +17,8 @@ std::vector<const proxy::upstream_route*> ways_of(const proxy::services& shared,
 }  // namespace
 
 local_watch::local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream)
-    : upstream_(upstream),
+    : configuration_(shared.configuration),
+      upstream_(upstream),
       catalog_(control, *shared.names, ways_of(shared, upstream)),
       monitor_({.control = &control,
                 .names = shared.names,
@@ -27,12 +28,25 @@ local_watch::local_watch(net::event_loop& control, const proxy::services& shared
                 .catalog = &catalog_,
                 .gate = upstream < shared.gates.size() ? shared.gates[upstream].get() : nullptr,
                 .elsewhere = {}}) {
-  const auto& settings = shared.configuration->upstreams[upstream];
-  if (settings.dialect != dialect::ollama) return;
-  warmth_ = std::make_unique<warmth>(control, *shared.names, settings, ways_of(shared, upstream), catalog_);
+  if (settings().dialect != dialect::ollama) return;
+  warmth_ = std::make_unique<warmth>(control, *shared.names, settings(), ways_of(shared, upstream), catalog_);
   warmth_->on_loaded = [this](const std::string& model, std::optional<duration> took, const std::string&) {
     if (took) monitor_.note_load(model, *took);
   };
+}
+
+bool local_watch::watches_what(const local_watch& other) const {
+  const auto& mine = settings();
+  const auto& theirs = other.settings();
+  return mine.name == theirs.name && mine.dialect == theirs.dialect &&
+         std::equal(mine.urls.begin(), mine.urls.end(), theirs.urls.begin(), theirs.urls.end(),
+                    [](const auto& a, const auto& b) { return a.to_string() == b.to_string(); });
+}
+
+void local_watch::take_over(const local_watch& before) {
+  catalog_.take_over(before.catalog_);
+  monitor_.take_over(before.monitor_);
+  if (warmth_ && before.warmth_) warmth_->take_over(*before.warmth_);
 }
 
 std::optional<bool> local_watch::continues_prefill(std::string_view model) const {

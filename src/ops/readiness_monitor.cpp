@@ -46,6 +46,13 @@ bool is_one_of(const std::vector<std::string>& names, std::string_view name) {
 readiness_monitor::readiness_monitor(surroundings around)
     : around_(std::move(around)), needed_(policy::named_models(*around_.configuration, settings())) {}
 
+void readiness_monitor::take_over(const readiness_monitor& before) {
+  std::scoped_lock const lock(mutex_, before.mutex_);
+  by_files_ = before.by_files_;
+  tested_at_ = before.tested_at_;
+  said_ = before.said_;
+}
+
 void readiness_monitor::tick(time_point now) {
   if (next_ == never) next_ = after(now, std::min<duration>(first_test_after, settings().readiness.interval));
   if (now >= next_) start(false);

@@ -49,6 +49,26 @@ warmth::warm_model& warmth::model_of(std::string_view name) {
   return m;
 }
 
+void warmth::take_over(const warmth& before) {
+  std::scoped_lock const lock(mutex_, before.mutex_);
+  if (ways_.size() != before.ways_.size()) return;
+  for (const auto& [key, was] : before.models_) {
+    auto& m = model_of(was.name);
+    m.expected = was.expected;
+    for (std::size_t i = 0; i < ways_.size(); ++i) {
+      auto& u = m.urls[i];
+      const auto& then = was.urls[i];
+      // A pin that may be under way counts as one: to release what is not pinned does no harm.
+      bool const pins = then.pinned || (was.always && then.busy);
+      u.ours = then.ours || pins;
+      u.pinned = then.pinned && m.always;
+      u.prolonged = then.prolonged;
+      u.not_before = then.not_before;
+      u.pause = then.pause;
+    }
+  }
+}
+
 void warmth::expect(std::string_view model) {
   std::lock_guard const lock(mutex_);
   if (models_.size() >= most_models && !models_.contains(key_of(model))) return;

@@ -233,6 +233,25 @@ TEST(WhatIsKnownOfAnUpstream, SurvivesAReload) {
   EXPECT_EQ(w.daemon().metric("tideover_breaker_state", {R"(upstream="openai")", R"(state="open")"}), 1);
 }
 
+TEST(WhatIsKnownOfALocalServer, SurvivesAReloadThatChangesSomethingAboutIt) {
+  reloading_world w;
+  w.begin();
+  field_list const right{{"Content-Type", "application/json"}, {"Authorization", "Bearer opensesame"}};
+  auto const tested = json_of(post(w.daemon().admin_port(), "/api/readiness", "{}", right));
+  ASSERT_EQ(tested["checking"], false) << tested;
+  auto const shows = w.ollama.requests_to("/api/show").size();
+  ASSERT_GT(shows, 0U);
+  w.options.local_more = ", concurrency: 3, readiness: {max_load_time: 5m}";
+  ASSERT_FALSE(w.reload()["changed"].empty());
+  auto const after = json_of(get(w.daemon().admin_port(), "/api/readiness"));
+  EXPECT_EQ(after["upstreams"][0]["tested_at"], tested["upstreams"][0]["tested_at"]);
+  EXPECT_EQ(after["state"], tested["state"]);
+  w.openai.stop();
+  expect_local(w.chat(), "connect");
+  (void)post(w.daemon().admin_port(), "/api/readiness", "{}", right);  // asks the server what it has
+  EXPECT_EQ(w.ollama.requests_to("/api/show").size(), shows) << "nothing was learnt anew";
+}
+
 TEST(ContingencyOfAnOperator, SurvivesAReloadAndThatOfTheFileFollowsIt) {
   reloading_world w;
   w.begin();

@@ -23,6 +23,10 @@ class local_catalog_watch {
   /// refers to outlives it.
   local_catalog_watch(net::event_loop& control, net::resolver& names, std::vector<const proxy::upstream_route*> ways);
 
+  /// What another knew of the same servers, so that nothing must be learnt anew; they are asked all the same. On the
+  /// control loop, before anybody else has this one.
+  void take_over(const local_catalog_watch& before);
+
   /// From any thread; never null.
   std::shared_ptr<const policy::local_catalog> current() const;
   /// From any thread; `done` runs on the control loop when every server has answered or has not.

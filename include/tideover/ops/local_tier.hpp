@@ -15,6 +15,9 @@ class local_tier {
   /// Watches every local upstream of `shared`. What `shared` refers to outlives it.
   local_tier(net::event_loop& control, const proxy::services& shared);
 
+  /// What another knew of upstreams that stay where they are. On the control loop, before the first tick.
+  void take_over(const local_tier& before);
+
   /// As services::local wants it for a configuration with so many upstreams, of which the local ones stand where they
   /// stood in that of `shared`: by upstream, null for clouds.
   std::vector<proxy::local_knowledge*> by_upstream(std::size_t upstreams) const;

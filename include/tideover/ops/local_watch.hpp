@@ -17,6 +17,11 @@ class local_watch : public proxy::local_knowledge {
   /// Watches all URLs of `upstream`, which is a local one. What `shared` refers to outlives it.
   local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream);
 
+  /// Is it the same server, at the same URLs?
+  bool watches_what(const local_watch& other) const;
+  /// Goes on with what another knew of it, which may end later. On the control loop, before the first tick.
+  void take_over(const local_watch& before);
+
   std::shared_ptr<const policy::local_catalog> current() const override { return catalog_.current(); }
   void refresh(std::function<void()> done) override { catalog_.refresh(std::move(done)); }
   std::optional<bool> continues_prefill(std::string_view model) const override;
@@ -44,6 +49,9 @@ class local_watch : public proxy::local_knowledge {
   static constexpr auto assumed_load = std::chrono::seconds(30);
 
  private:
+  const config::upstream& settings() const { return configuration_->upstreams[upstream_]; }
+
+  config::snapshot_ptr const configuration_;
   std::uint16_t const upstream_;
   local_catalog_watch catalog_;
   readiness_monitor monitor_;

@@ -41,6 +41,9 @@ class readiness_monitor {
   /// From any thread: tests now; `done` runs on the control loop. Whoever asks while such a check is under way waits
   /// for its end; a periodic one, which tests less, is followed by one that was asked for.
   void check_now(std::function<void()> done);
+  /// What another found out about the same server. Its next test is soon all the same: other models may be needed now.
+  /// On the control loop, before the first tick.
+  void take_over(const readiness_monitor& before);
   /// Before the first tick.
   void look_elsewhere(decltype(surroundings::elsewhere) ask) { around_.elsewhere = std::move(ask); }
   /// Called on the control loop when the state or what is out of order has changed.

@@ -24,6 +24,10 @@ class warmth {
   warmth(net::event_loop& control, net::resolver& names, const config::upstream& settings,
          std::vector<const proxy::upstream_route*> ways, local_catalog_watch& catalog);
 
+  /// Models that another has loaded or expects, at the same URLs. What it was to keep for ever, and this one is not, is
+  /// released as soon as nobody expects it. On the control loop, before the first tick.
+  void take_over(const warmth& before);
+
   // From any thread.
   void expect(std::string_view model);
   void load(std::string model, std::uint16_t url, std::function<void()> done);

@@ -350,6 +350,82 @@ TEST_F(Tier, WhatIsKeptWarmIsLoadedAtOnceAndForEver) {
       << "and loaded again when it was pushed out";
 }
 
+TEST_F(Tier, AnotherConfigurationsWatchGoesOnWithWhatWasLearnt) {
+  begin(with_one_model(true));
+  EXPECT_EQ(check().verdict.state, policy::ready_state::ready);
+  tier_->note_timing("llama3.1:8b", {.tokens = 100, .generating = 1s, .loading = 9s});
+  auto const habit = tier_->prefill_habit("llama3.1:8b");
+  ASSERT_NE(habit, policy::prefill_habit::unknown);
+  auto const tested_at = tier_->readiness().report().tested_at;
+  auto const details = shows();
+
+  // Nobody answers any more: whatever the next one knows, it was told.
+  server.stop();
+  auto next = std::make_shared<config::snapshot>(*made);
+  next->upstreams[0].readiness.max_load_time = 5min;
+  auto others = shared;
+  others.configuration = next;
+  others.upstreams = proxy::list_routes(*next);
+  local_watch after(loop, others, 0);
+  ASSERT_TRUE(after.watches_what(*tier_));
+  after.take_over(*tier_);
+  ASSERT_TRUE(after.current()->known);
+  const auto* m = after.current()->find("llama3.1:8b");
+  ASSERT_NE(m, nullptr);
+  EXPECT_TRUE(m->loaded);
+  EXPECT_TRUE(m->tools);
+  EXPECT_EQ(m->loaded_context, tier_->current()->find("llama3.1:8b")->loaded_context);
+  EXPECT_EQ(after.prefill_habit("llama3.1:8b"), habit);
+  EXPECT_EQ(after.readiness().usual_load("llama3.1:8b"), duration(9s));
+  EXPECT_EQ(after.readiness().report().verdict.state, policy::ready_state::ready);
+  EXPECT_EQ(after.readiness().report().tested_at, tested_at);
+  EXPECT_EQ(shows(), details);
+
+  // Not of a server elsewhere, nor of another kind.
+  next->upstreams[0].urls[0].port = 1;
+  EXPECT_FALSE(after.watches_what(*tier_));
+  next->upstreams[0] = made->upstreams[0];
+  next->upstreams[0].dialect = dialect::openai;
+  EXPECT_FALSE(after.watches_what(*tier_));
+}
+
+TEST_F(Tier, WhatIsKeptWarmNoMoreIsReleasedAndWhatStillIsStaysPinned) {
+  made->upstreams[0].keep_warm = {"llama3.1:8b"};
+  begin(with_one_model(true));
+  ASSERT_TRUE(until([&] { return ollama->keep_alive_of("llama3.1:8b") == "-1" && tier_->quiet(); }));
+  auto const with = [&](std::vector<std::string> models) {
+    auto next = std::make_shared<config::snapshot>(*made);
+    next->upstreams[0].keep_warm = std::move(models);
+    auto others = shared;
+    others.configuration = next;
+    return others;
+  };
+  auto const go_on_with = [&](local_watch& next) {
+    EXPECT_TRUE(until([&] {
+      next.tick(clock::now(), false);
+      return chats() > 1 && next.quiet();
+    }));
+  };
+  {
+    auto const same = with({"llama3.1:8b"});
+    local_watch next(loop, same, 0);
+    next.take_over(*tier_);
+    bool looked = false;
+    next.refresh([&] { looked = true; });
+    ASSERT_TRUE(until([&] {
+      next.tick(clock::now(), false);
+      return looked && next.quiet();
+    }));
+    EXPECT_EQ(chats(), 1) << "it is pinned already";
+  }
+  auto const none = with({});
+  local_watch next(loop, none, 0);
+  next.take_over(*tier_);
+  // The old one has no say any more: it is ticked by until(), and sees its model pinned.
+  go_on_with(next);
+  EXPECT_EQ(ollama->keep_alive_of("llama3.1:8b"), R"("5m")");
+}
+
 TEST_F(Tier, WhatSomebodyElseLoadedIsPinnedWithoutALoad) {
   made->upstreams[0].keep_warm = {"llama3.1:8b"};
   begin();
