@@ -153,7 +153,7 @@ net::task<attempt_end> attempt::await_head(time_point answer_by) {
   std::size_t scanned = 0;
   std::size_t have = 0;
   unsigned interim = 0;
-  char* const scratch = home_.scratch();
+  char* scratch = home_.scratch();
   for (;;) {
     auto const got = connection_->try_read(scratch + have, home_.scratch_size() - have);
     if (got.ok()) {
@@ -187,6 +187,7 @@ net::task<attempt_end> attempt::await_head(time_point answer_by) {
     auto const step = co_await wait(answer_by, phase::await_head);
     if (step == attempt_end::failed) problem_.detail = "no answer";
     if (step != attempt_end::done) co_return step;
+    scratch = home_.scratch();  // a reload may have come, and a larger one with it
     std::memcpy(scratch, head_bytes_.data(), have);
   }
 }

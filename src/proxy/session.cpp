@@ -20,7 +20,7 @@ constexpr auto reading_time = std::chrono::milliseconds(250);
 
 /// Keeps the counts right however the session ends.
 struct session_scope {
-  explicit session_scope(worker& home) : home_(home), count_(*home.shared().connections) {
+  explicit session_scope(worker& home) : home_(home), count_(*home.newest().connections) {
     home_.session_began();
     count_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -67,7 +67,7 @@ net::task<void> linger(worker& home, net::stream& caller) {
 net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance) {
   session_scope const scope(home);
   if (entrance->socket.tls) {
-    auto const by = after(clock::now(), home.shared().configuration->limits.head_timeout);
+    auto const by = after(clock::now(), home.newest().configuration->limits.head_timeout);
     bool const secure = co_await shake_hands(home, *caller, entrance->socket.tls, by);
     if (!secure) co_return;
   }
@@ -75,10 +75,10 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
   bool first = true;  // nothing was asked here yet
   std::string carry;  // what came behind the last request; an idle connection holds nothing else
   bool const overfull =
-      home.shared().connections->load(std::memory_order_relaxed) > home.shared().configuration->limits.connections;
+      home.newest().connections->load(std::memory_order_relaxed) > home.newest().configuration->limits.connections;
   for (;;) {
     // A reload may come with every wait: limits and scratch memory are those of the moment.
-    auto limits = home.shared().configuration->limits;
+    auto limits = home.newest().configuration->limits;
     char* scratch = home.scratch();
     std::size_t have = carry.size();
     std::size_t scanned = 0;
@@ -129,7 +129,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
           co_return;
         }
       }
-      limits = home.shared().configuration->limits;
+      limits = home.newest().configuration->limits;
       scratch = home.scratch();
       std::memcpy(scratch, carry.data(), carry.size());
     }

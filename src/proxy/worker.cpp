@@ -55,7 +55,7 @@ worker::~worker() {
 
 /// Never smaller than it was: whoever reads between two waits may count on its size.
 void worker::size_scratch() {
-  auto const wanted = std::max(scratch_bytes, shared().configuration->limits.request_head + 1024);
+  auto const wanted = std::max(scratch_bytes, newest().configuration->limits.request_head + 1024);
   if (wanted <= scratch_size_) return;
   scratch_ = std::make_unique_for_overwrite<char[]>(wanted);
   scratch_size_ = wanted;
@@ -165,7 +165,7 @@ void worker::stop_now() {
 void worker::keep_spares(time_point now) {
   if (draining_) return;
   auto& uses = generation_->uses;
-  const auto& all = shared();
+  const auto& all = newest();
   for (std::size_t i = 0; i < uses.size(); ++i) {
     auto& u = uses[i];
     if (u.last == time_point::min() || now - u.last > spare_while || u.connecting || now < u.not_before) continue;

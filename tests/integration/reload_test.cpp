@@ -140,6 +140,26 @@ TEST(AStreamUnderWay, EndsAsItBegan) {
   EXPECT_EQ(caller.ended(), io::ok);
 }
 
+/// The worker's memory for heads grows while an exchange waits for an answer that it will read into it. The old piece
+/// is so large that it goes back to the system at once: whoever still writes to it ends the process.
+TEST(ALargerHead, MayBeAllowedWhileAnAnswerIsWaitedFor) {
+  reloading_world w;
+  gate answer;
+  w.openai.once("/v1/chat/completions", [&](served_connection& c, const recorded_request&) {
+    c.wait(answer);
+    c.answer(200, openai::chat({}));
+  });
+  w.options.more = "limits: {request_head: 8MiB}\n";
+  w.begin();
+  raw_client caller(w.port());
+  caller.request("POST", "/v1/chat/completions", chat_body);
+  ASSERT_TRUE(w.openai.wait_for_requests(1));
+  w.options.more = "limits: {request_head: 16MiB}\n";
+  w.reload();
+  answer.open();
+  expect_cloud(caller.read_answer());
+}
+
 TEST(ARequestThatWaits, IsJudgedByTheRulesItCameUnder) {
   reloading_world w;
   gate answer;

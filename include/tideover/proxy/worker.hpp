@@ -83,7 +83,8 @@ class worker {
 
   // For sessions and exchanges on this worker.
   const std::shared_ptr<worker_generation>& generation() const { return generation_; }
-  const services& shared() const { return *generation_->shared; }
+  /// For what belongs to no exchange: one that has begun keeps to the generation it began with.
+  const services& newest() const { return *generation_->shared; }
   exchange_sink& sink() { return sink_; }
   net::event_loop& loop() { return loop_; }
   net::reactor& reactions() { return loop_.reactions(); }
