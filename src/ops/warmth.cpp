@@ -149,7 +149,12 @@ net::task<void> warmth::ask(std::string name, std::uint16_t url, std::string kee
     if (worked) {
       u.ours = u.ours || window == 0;
       u.pinned = keep_alive == for_ever;
-      u.pause = {};
+      // One that does not stay (two that push each other out, a server that does not say what it holds) must not be
+      // loaded without end.
+      if (window == 0) {
+        u.pause = std::clamp<duration>(u.pause * 2, first_pause, longest_pause);
+        u.not_before = after(clock::now(), u.pause);
+      }
     } else {
       u.pause = std::clamp<duration>(u.pause * 2, first_pause, longest_pause);
       u.not_before = after(clock::now(), u.pause);
@@ -175,6 +180,7 @@ void warmth::care_for(warm_model& m, const policy::local_catalog& catalog, time_
     auto const url = static_cast<std::uint16_t>(i);
     const auto* known = catalog.find_at(m.name, i);
     if (u.busy || known == nullptr || known->remote || policy::names_remote(m.name)) continue;
+    if (known->loaded && now - u.began >= longest_pause) u.pause = {};  // it stayed
     if (!known->loaded) {
       u.ours = u.pinned = false;
       // One warm server is enough for what is only expected.

@@ -120,6 +120,7 @@ bool living_ollama::load(served_connection& c, const std::string& model, int win
     return false;
   }
   ++loads_;
+  if (how_.holds != 0 && loaded_.size() >= how_.holds) loaded_.clear();  // pushed out
   loaded_[model] = {window, "null"};
   return true;
 }

@@ -27,6 +27,7 @@ struct living_options {
   bool echoes_prefill = false;         // and says it once more first, as the native path of 0.33 does
   std::optional<gate> load_until;      // a load ends when the test opens it
   std::optional<gate> generate_until;  // a generation does
+  std::size_t holds = 0;               // so many models at once, the last ones; 0: all
   std::string failure;                 // every chat fails with status 500 and these words
   bool silent_chat = false;            // no chat is ever answered
   std::optional<int> reads_at_most;    // tokens of a prompt, whatever was asked: a server that cuts all the same

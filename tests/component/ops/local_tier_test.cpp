@@ -350,6 +350,24 @@ TEST_F(Tier, WhatIsKeptWarmIsLoadedAtOnceAndForEver) {
       << "and loaded again when it was pushed out";
 }
 
+TEST_F(Tier, ModelsThatPushEachOtherOutAreNotLoadedInTurnsWithoutAPause) {
+  made->upstreams[0].keep_warm = {"llama3.1:8b", "phi4:14b"};
+  test::living_options how = with_one_model(false);
+  how.installed.push_back({.name = "phi4:14b", .digest = std::string(64, 'b'), .loaded = false});
+  how.holds = 1;
+  begin(how);
+  ASSERT_TRUE(until([&] { return ollama->loads() >= 2; }));
+  // A hundred turns of the loop, with everything that they bring.
+  int turns = 0;
+  ASSERT_TRUE(until([&] { return ++turns > 100; }));
+  EXPECT_EQ(ollama->loads(), 2) << "one each";
+  ahead = 20s;
+  ASSERT_TRUE(until([&] { return ollama->loads() > 2; })) << "tried again a little later";
+  turns = 0;
+  ASSERT_TRUE(until([&] { return ++turns > 100; }));
+  EXPECT_LE(ollama->loads(), 4);
+}
+
 TEST_F(Tier, AnotherConfigurationsWatchGoesOnWithWhatWasLearnt) {
   begin(with_one_model(true));
   EXPECT_EQ(check().verdict.state, policy::ready_state::ready);
