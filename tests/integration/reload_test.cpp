@@ -177,6 +177,30 @@ TEST(ARequestThatWaits, IsJudgedByTheRulesItCameUnder) {
   expect_local(caller.read_answer(), "server_error");  // cloud_first, as it was when this came
 }
 
+TEST(ALocalOnlyRequestThatWaits, IsKeptFromTheCloudWhateverIsReloadedMeanwhile) {
+  reloading_world w;
+  gate answer;
+  auto const fail_later = [&](served_connection& c, const recorded_request&) {
+    c.wait(answer);
+    c.answer(500, ollama::error(500, "out of memory"));
+  };
+  for (int i = 0; i < 3; ++i) w.ollama.once("/api/chat", fail_later);
+  w.options.workflows = "workflows: {default: {policy: local_only}, legal: {policy: local_only}}";
+  w.begin();
+  raw_client caller(w.port());
+  caller.request("POST", "/v1/chat/completions", chat_body);
+  ASSERT_TRUE(w.ollama.wait_for_requests(1));
+  ASSERT_TRUE(eventually([&] { return !w.local_generations().empty(); }));
+  // Now everybody else may go there, and the workflow of this one is no more.
+  w.options.workflows = "workflows: {default: {policy: cloud_first}}";
+  w.reload();
+  answer.open();
+  auto const refused = caller.read_answer();
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_EQ(refused.field("X-Tideover-Failover"), "policy");
+  EXPECT_EQ(w.openai.connections() + w.anthropic.connections(), 0U);
+}
+
 TEST(ListenersThatCome, AndGo) {
   reloading_world w;
   w.options.listen = "listen: [{address: \"127.0.0.1:0\"}]";
