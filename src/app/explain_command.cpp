@@ -117,16 +117,14 @@ std::variant<document, trouble> explain_here(const json& order, const config::sn
     models.problems.emplace_back(problem.what());
   }
   policy::contingency const in_force(configuration->contingency);
-  policy::explain_facts const facts{.configuration = *configuration,
-                                    .in_force = in_force,
-                                    .hosts = {machine_name(), configuration->hosts},
-                                    .now = clock::now(),
-                                    .catalog = [&](std::uint16_t i) {
-                                      return i < models.catalogs.size() ? models.catalogs[i].get() : nullptr;
-                                    }};
+  policy::explain_facts const facts{
+      .configuration = *configuration,
+      .in_force = in_force,
+      .hosts = {machine_name(), configuration->hosts},
+      .now = clock::now(),
+      .catalog = [&](std::uint16_t i) { return i < models.catalogs.size() ? models.catalogs[i].get() : nullptr; }};
   ops::explain_source source{.daemon = false, .assumed = read.assumed, .models_asked_of = models.asked};
-  for (const auto& problem : models.problems)
-    source.unknown.push_back("which models the local server has: " + problem);
+  for (const auto& problem : models.problems) source.unknown.push_back("which models the local server has: " + problem);
   source.unknown.emplace_back("breakers, rests, operators' decisions and the queue: only a running daemon knows them");
   return ops::explain_document(policy::explain(read.request, facts), *configuration, source);
 }

@@ -312,9 +312,9 @@ TEST(Env, SaysWhenThePortIsNotKnownYetOrTheFileIsBad) {
 
 // The service has its keys; whoever asks where it listens need not.
 TEST(Env, NeedsNoSecretsOfTheService) {
-  for (const auto credential : {"{env: SERVICE_KEY}", "{file: /root/key}", "{credential: openai}"}) {
+  for (const auto credential : {"{env: SERVICE_KEY}", "{file: /secret/key}", "{credential: openai}"}) {
     fake_world world;
-    world.files["/root/key"] = {"secret", 0600, false};
+    world.files["/secret/key"] = {"secret", 0600, false};
     world.files["/f.yaml"] = {
         "listen: [{address: 127.0.0.1:7001}]\nupstreams: {openai: {tier: cloud, url: https://h, "
         "credential: " +
