@@ -47,6 +47,9 @@ void daemon::parts::bind() {
   auto plan = doors.prepare(configuration());
   current->begin();
   watch_readiness();
+  decisions.on_change = [this](const policy::contingency& state) {
+    for (const auto& g : old_generations) g->contingency().tighten(state);
+  };
   start_workers(plan);
   doors.commit(plan);
   open_admin();

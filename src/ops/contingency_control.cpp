@@ -94,6 +94,7 @@ void contingency_control::impose(config::contingency imposed, proxy::contingency
 /// In force first, on disk next: an operator who sees an outage of the disk as well is not to wait for it.
 void contingency_control::changed() {
   view_->show(state_);
+  if (on_change) on_change(state_);
   not_kept_ = store_.save(state_.decided());
   if (!not_kept_.empty())
     spdlog::error("this contingency decision is in force but would not survive a restart: {}", not_kept_);

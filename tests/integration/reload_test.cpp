@@ -177,6 +177,27 @@ TEST(ARequestThatWaits, IsJudgedByTheRulesItCameUnder) {
   expect_local(caller.read_answer(), "server_error");  // cloud_first, as it was when this came
 }
 
+TEST(ARequestThatIsStillComingIn, HearsOfAContingencyThatBeganAfterAReload) {
+  reloading_world w;
+  w.begin();
+  raw_client slow(w.port());
+  slow.send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+      std::to_string(chat_body.size()) + "\r\nExpect: 100-continue\r\n\r\n");
+  std::string go_on;
+  ASSERT_EQ(slow.raw().read_some(go_on), io::ok);  // its exchange has begun
+  ASSERT_NE(go_on.find("100 Continue"), std::string::npos) << go_on;
+  w.options.workflows = "workflows: {default: {policy: cloud_first}, sales: {policy: cloud_first}}";
+  w.reload();
+  raw_client admin(w.daemon().admin_port());
+  admin.request("PUT", "/api/contingency", R"({"workflows":["default"],"reason":"outage"})",
+                {{"Content-Type", "application/json"}, {"Authorization", "Bearer opensesame"}});
+  ASSERT_EQ(admin.read_answer().status, 200);
+  slow.send(chat_body);
+  expect_local(slow.read_answer(), "contingency");
+  EXPECT_EQ(w.openai.requests().size(), 0U);
+}
+
 TEST(ALocalOnlyRequestThatWaits, IsKeptFromTheCloudWhateverIsReloadedMeanwhile) {
   reloading_world w;
   gate answer;

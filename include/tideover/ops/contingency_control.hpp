@@ -34,7 +34,10 @@ class contingency_control {
 
   /// Lets decisions expire, and tries again to keep what the disk did not take.
   void tick(time_point now);
-  /// Another configuration, whose exchanges look at `view`. The old view stays as it was: what began under it ends so.
+  /// Told after every decision: views of earlier configurations are tightened by it.
+  std::function<void(const policy::contingency&)> on_change;
+
+  /// Another configuration, whose exchanges look at `view`.
   void impose(config::contingency imposed, proxy::contingency_view& view);
 
   const policy::contingency& state() const { return state_; }

@@ -23,6 +23,18 @@ class contingency_view {
     reach_ = state.active_for_all() ? reach::everything : named_.empty() ? reach::nothing : reach::some;
   }
 
+  /// For requests that came under an earlier configuration and have not begun to ask: whatever is kept from the cloud
+  /// now is kept by them too, and what they kept already stays.
+  void tighten(const policy::contingency& state) {
+    auto const named = state.named();
+    std::lock_guard const lock(mutex_);
+    named_.insert(named.begin(), named.end());
+    if (state.active_for_all() || reach_.load() == reach::everything)
+      reach_ = reach::everything;
+    else if (!named_.empty())
+      reach_ = reach::some;
+  }
+
   bool active(std::string_view workflow) const {
     switch (reach_.load()) {  // most of the time one read answers
       case reach::nothing: return false;
