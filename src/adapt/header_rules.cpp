@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "tideover/adapt/web_origin.hpp"
+#include "tideover/core/visible.hpp"
 
 namespace tideover::adapt {
 namespace {
@@ -28,14 +29,23 @@ void append_without(std::string& out, std::string_view text, Spoils spoils) {
 }
 
 /// For what is ours or the configuration's: a line end in it must not become one on the wire.
-void append_clean(std::string& out, std::string_view text) { append_without(out, text, is_control); }
+void append_clean(std::string& out, std::string_view text) {
+  if (all_visible(text))
+    out += text;
+  else
+    append_without(out, text, is_control);
+}
 
 /// For values that may come from a caller's JSON (a model's name): visible ASCII and spaces stay, the rest is encoded.
 void append_encoded(std::string& out, std::string_view text) {
   constexpr std::string_view hex = "0123456789ABCDEF";
+  if (all_visible(text)) {
+    out += text;
+    return;
+  }
   for (char c : text) {
     auto const u = static_cast<unsigned char>(c);
-    if (u >= 0x20 && u < 0x7f) {
+    if (is_visible_or_space(c)) {
       out += c;
     } else {
       out += '%';
@@ -329,7 +339,12 @@ bool answer_field_passes(field_id id, std::string_view name) {
         spelled_with_hyphens const plain(name);
         return answer_field_passes(plain.id(), plain.name());
       }
-      return !starts_with(name, "x-tideover-") && !starts_with(name, "proxy-") && !starts_with(name, "access-control-");
+      switch (to_lower(name.front())) {
+        case 'a': return !starts_with(name, "access-control-");
+        case 'p': return !starts_with(name, "proxy-");
+        case 'x': return !starts_with(name, "x-tideover-");
+        default: return true;
+      }
     default: return true;
   }
 }

@@ -1,8 +1,10 @@
 #include "tideover/ops/access_log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 
 #include "json_line.hpp"
 
@@ -136,12 +138,15 @@ std::string request_text(const proxy::exchange_record& r, std::int64_t now) {
 
 }  // namespace
 
-char* write_timestamp(char* at, std::int64_t unix_microseconds) {
+namespace {
+
+constexpr std::size_t up_to_seconds = 19;  // YYYY-MM-DDThh:mm:ss
+
+void write_seconds(char* at, std::chrono::sys_seconds when) {
   using namespace std::chrono;
-  sys_time<microseconds> const when{microseconds(unix_microseconds)};
   auto const day = floor<days>(when);
   year_month_day const date(day);
-  auto const ms = floor<std::chrono::milliseconds>(when - day).count();
+  auto const seconds = (when - day).count();
   auto const year = static_cast<int>(date.year());
   at = write_two(write_two(at, year / 100), year);
   *at++ = '-';
@@ -149,13 +154,31 @@ char* write_timestamp(char* at, std::int64_t unix_microseconds) {
   *at++ = '-';
   at = write_two(at, static_cast<unsigned>(date.day()));
   *at++ = 'T';
-  at = write_two(at, ms / 3'600'000);
+  at = write_two(at, seconds / 3600);
   *at++ = ':';
-  at = write_two(at, ms / 60'000 % 60);
+  at = write_two(at, seconds / 60 % 60);
   *at++ = ':';
-  at = write_two(at, ms / 1000 % 60);
+  write_two(at, seconds % 60);
+}
+
+}  // namespace
+
+char* write_timestamp(char* at, std::int64_t unix_microseconds) {
+  using namespace std::chrono;
+  auto const when = sys_time<milliseconds>(floor<milliseconds>(microseconds(unix_microseconds)));
+  auto const second = floor<seconds>(when);
+  // A busy worker writes many lines a second, so the calendar is asked once for all of them.
+  thread_local sys_seconds last = sys_seconds::min();
+  thread_local std::array<char, up_to_seconds> last_text{};
+  if (second != last) {
+    write_seconds(last_text.data(), second);
+    last = second;
+  }
+  std::memcpy(at, last_text.data(), up_to_seconds);
+  at += up_to_seconds;
+  auto const ms = (when - second).count();
   *at++ = '.';
-  *at++ = static_cast<char>('0' + ms / 100 % 10);
+  *at++ = static_cast<char>('0' + ms / 100);
   at = write_two(at, ms);
   *at++ = 'Z';
   return at;

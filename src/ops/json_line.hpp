@@ -79,14 +79,18 @@ class json_line {
   template <std::size_t N>
   json_line& text(const char (&name)[N], std::string_view value) {
     member(name);
-    string({value});
+    *at_++ = '"';
+    plain_or_escaped(value);
+    *at_++ = '"';
     return *this;
   }
   /// One text made of several parts.
   template <std::size_t N>
   json_line& text(const char (&name)[N], std::initializer_list<std::string_view> parts) {
     member(name);
-    string(parts);
+    *at_++ = '"';
+    for (auto const part : parts) plain_or_escaped(part);
+    *at_++ = '"';
     return *this;
   }
   template <std::size_t N>
@@ -142,15 +146,11 @@ class json_line {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
-  void string(std::initializer_list<std::string_view> parts) {
-    *at_++ = '"';
-    for (auto const part : parts) {
-      if (char* const end = copy_plain(at_, part))
-        at_ = end;
-      else
-        escaped(part);
-    }
-    *at_++ = '"';
+  void plain_or_escaped(std::string_view text) {
+    if (char* const end = copy_plain(at_, text)) [[likely]]
+      at_ = end;
+    else
+      escaped(text);
   }
   void escaped(std::string_view text) {
     using nlohmann::json;

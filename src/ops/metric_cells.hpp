@@ -57,9 +57,14 @@ template <class Stored, class View, class Cell>
 class cell_map {
  public:
   Cell& at(const View& key) {
-    if (auto const it = cells_.find(key); it != cells_.end()) return *it->second;
-    std::lock_guard const lock(mutex_);
-    return *cells_.emplace(Stored(key), std::make_unique<Cell>()).first->second;
+    if (last_ && View(last_->first) == key) return *last_->second;  // nearly always: most of the traffic is of one kind
+    auto it = cells_.find(key);
+    if (it == cells_.end()) {
+      std::lock_guard const lock(mutex_);
+      it = cells_.emplace(Stored(key), std::make_unique<Cell>()).first;
+    }
+    last_ = &*it;
+    return *it->second;
   }
   template <class Visitor>
   void visit(Visitor&& visitor) const {
@@ -82,6 +87,7 @@ class cell_map {
   };
   mutable std::mutex mutex_;
   std::unordered_map<Stored, std::unique_ptr<Cell>, hash, equal> cells_;
+  const std::pair<const Stored, std::unique_ptr<Cell>>* last_ = nullptr;  // the writer's; elements never move
 };
 
 inline std::size_t mixed(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }

@@ -50,6 +50,7 @@ bool is_in_tree(std::string_view path, std::string_view root) {
 }
 
 bool lists(std::string_view methods, std::string_view method) {
+  if (methods == method) return true;
   for (std::size_t at = 0; at < methods.size();) {
     auto const end = std::min(methods.find(", ", at), methods.size());
     if (methods.substr(at, end - at) == method) return true;
@@ -85,8 +86,28 @@ bool is_dot_segment(std::string_view segment) {
   return second != 0 && first + second == segment.size();
 }
 
+/// What a path may be made of without anybody reading it in two ways: no escapes, and a dot only inside a segment.
+constexpr auto plain_in_paths = [] {
+  std::array<bool, 256> plain{};
+  for (char const c :
+       std::string_view("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/-_.~:@!$&'()*+,;="))
+    plain[static_cast<unsigned char>(c)] = true;
+  return plain;
+}();
+
+bool plainly_unambiguous(std::string_view path) {
+  char before = 0;
+  for (char const c : path) {
+    if (!plain_in_paths[static_cast<unsigned char>(c)]) return false;
+    if (before == '/' && (c == '/' || c == '.')) return false;
+    before = c;
+  }
+  return true;
+}
+
 /// What makes a path mean different things to different readers; nothing if it is unambiguous.
 std::string_view ambiguity(std::string_view path) {
+  if (plainly_unambiguous(path)) return {};
   for (std::size_t i = 0; i < path.size(); ++i) {
     auto const c = static_cast<unsigned char>(path[i]);
     if (c <= 0x20 || c >= 0x7f) return "a character that a path may not contain";
@@ -225,10 +246,11 @@ void match_path(route& r, std::string_view method) {
   for (const auto& known : known_paths) {
     if (r.path != known.path) continue;
     r.what = known.what;
+    if (lists(known.methods, method)) return;
     // The same path lists what the cloud has stored: its own affair.
     if (known.what == endpoint::chat_completions && lists(reads_only, method))
       r.what = endpoint::other_v1;
-    else if (!lists(known.methods, method))
+    else
       refuse_method(r, known.methods);
     return;
   }

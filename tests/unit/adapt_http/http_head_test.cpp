@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tideover::net {
@@ -137,6 +139,63 @@ TEST(RequestHead, ShowsEveryFramingFieldToTheJudge) {
     EXPECT_EQ(head.fields.count(field_id::content_length), r.lengths) << r.fields;
     EXPECT_EQ(head.fields.count(field_id::transfer_encoding), r.codings) << r.fields;
     EXPECT_EQ(head.fields.count(field_id::host), r.hosts) << r.fields;
+  }
+}
+
+/// Names are read sixteen bytes at a time where that is possible, and must be judged as if they were not.
+TEST(RequestHead, EveryByteOfANameIsJudgedWhereverItStands) {
+  constexpr std::string_view token_characters =
+      "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (std::size_t length = 1; length <= 34; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string name(length, 'a');
+        name[at] = static_cast<char>(byte);
+        if (name[at] == ':' || (at == 0 && (name[at] == ' ' || name[at] == '\t' || name[at] == '\r'))) continue;
+        request_head head;
+        auto const status = parse_request_head("GET / HTTP/1.1\r\nA: b\r\n" + name + ": c\r\n\r\n", head);
+        bool const token = token_characters.find(name[at]) != std::string_view::npos;
+        ASSERT_EQ(status == head_status::ok, token) << length << ' ' << at << ' ' << byte;
+        if (!token) continue;
+        ASSERT_EQ(head.fields.list.size(), 2u);
+        ASSERT_EQ(head.fields.list[1].value, "c");
+      }
+    }
+  }
+}
+
+/// The names that rules ask for are compared several letters at a time, without regard to case.
+TEST(RequestHead, KnowsAFieldByItsWholeNameOnly) {
+  std::pair<std::string_view, field_id> const fields[] = {
+      {"Te", field_id::te},
+      {"Via", field_id::via},
+      {"Host", field_id::host},
+      {"Origin", field_id::origin},
+      {"Trailer", field_id::trailer},
+      {"Location", field_id::unknown},
+      {"Connection", field_id::connection},
+      {"Authorization", field_id::authorization},
+      {"Content-Length", field_id::content_length},
+      {"Transfer-Encoding", field_id::transfer_encoding},
+      {"Proxy-Authentication-Info", field_id::proxy_authentication_info},
+      {"Access-Control-Allow-Credentials", field_id::access_control_allow_credentials},
+  };
+  auto const id = [](std::string_view name) {
+    request_head head;
+    EXPECT_EQ(parse_request_head("GET / HTTP/1.1\r\n" + std::string(name) + ": x\r\n\r\n", head), head_status::ok)
+        << name;
+    return head.fields.list.at(0).id;
+  };
+  for (const auto& [name, expected] : fields) {
+    std::string text(name);
+    EXPECT_EQ(id(text), expected) << text;
+    for (auto& c : text) c = static_cast<char>(std::toupper(c));
+    EXPECT_EQ(id(text), expected) << text;
+    for (auto& c : text) {
+      auto const was = std::exchange(c, c == 'Q' ? 'Z' : 'Q');
+      EXPECT_EQ(id(text), field_id::unknown) << text;
+      c = was;
+    }
   }
 }
 

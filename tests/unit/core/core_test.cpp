@@ -11,6 +11,7 @@
 #include "tideover/core/keyed_hash.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
+#include "tideover/core/visible.hpp"
 #include "tideover/core/words.hpp"
 
 namespace tideover {
@@ -198,6 +199,21 @@ TEST(KeyedHash, IsSipHashAsItsAuthorsPublishedIt) {
   for (char c = 0; c < 15; ++c) text += c;
   EXPECT_EQ(keyed_hash(key, text), 0xa129ca6149be45e5ULL);
   EXPECT_NE(keyed_hash({1, 2}, text), keyed_hash({1, 3}, text));
+}
+
+TEST(AllVisible, FindsEveryByteAtEveryPlaceOfEveryLength) {
+  EXPECT_TRUE(all_visible({}));
+  for (std::size_t length = 1; length <= 33; ++length) {
+    std::string text(length, '~');
+    EXPECT_TRUE(all_visible(text));
+    for (std::size_t at = 0; at < length; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(all_visible(text), byte >= 0x20 && byte < 0x7f) << length << ' ' << at << ' ' << byte;
+      }
+      text[at] = ' ';
+    }
+  }
 }
 
 }  // namespace

@@ -69,6 +69,9 @@ TEST(Timestamp, IsRfc3339InUtcWithMilliseconds) {
   EXPECT_EQ(timestamp(when), "2025-08-24T01:46:39.123Z");
   EXPECT_EQ(timestamp(951'782'399'999'999), "2000-02-28T23:59:59.999Z");
   EXPECT_EQ(timestamp(951'782'400'000'000), "2000-02-29T00:00:00.000Z");
+  EXPECT_EQ(timestamp(951'782'400'999'000), "2000-02-29T00:00:00.999Z");  // the second that was written last
+  EXPECT_EQ(timestamp(951'782'399'000'000), "2000-02-28T23:59:59.000Z");  // and back, as clocks may go
+  EXPECT_EQ(timestamp(-1), "1969-12-31T23:59:59.999Z");
 }
 
 TEST(RequestLine, HasTheContractsKeysInTheContractsOrder) {

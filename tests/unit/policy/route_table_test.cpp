@@ -168,6 +168,21 @@ TEST_F(RouteTable, RefusesWithStatusAndCode) {
   }
 }
 
+/// Most paths are told to be plain by a table; whatever is not in it goes the long way and must end as it always did.
+TEST_F(RouteTable, EveryByteOfAPathIsJudged) {
+  for (std::string_view const before : {"/v1/files/a", "/v1/files/"}) {
+    for (int byte = 0x01; byte < 256; ++byte) {
+      auto const c = static_cast<char>(byte);
+      if (c == '?') continue;  // ends the path
+      auto const target = std::string(before) + c + "b";
+      bool const invisible = byte <= 0x20 || byte >= 0x7f;
+      bool const doubled = c == '/' && before.back() == '/';
+      bool const refused = invisible || doubled || c == '\\' || c == '#';
+      EXPECT_EQ(find("GET", target).refuse_status, refused ? 400 : 0) << before << ' ' << byte;
+    }
+  }
+}
+
 TEST_F(RouteTable, DotsThatAreNoSegmentsPass) {
   for (std::string_view const target : {"/v1/files/...", "/v1/files/.hidden", "/v1/files/a..b", "/v1/files/%2e%2e%2e"})
     EXPECT_EQ(find("GET", target).refuse_status, 0) << target;
