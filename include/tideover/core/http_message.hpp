@@ -3,11 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/beast/http/field.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
+
+// Behind <cstdint>: that of Boost 1.83 uses its types and does not include it, which g++ 13 no longer does by chance.
+#include <boost/beast/http/field.hpp>
 
 namespace tideover {
 
