@@ -82,6 +82,7 @@ class exchange {
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> keep_back_our_key(leg& l);
+  adapt::key_leak leak_of(const leg& l) const;
   net::task<attempt_end> hold_stream(leg& l);
   std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
@@ -156,6 +157,7 @@ class exchange {
                              std::string_view extra_lines = {});
   net::task<void> reply_final();
   net::task<void> reply_kept_cloud_error();
+  net::task<void> reply_withheld(leg& l);
   net::task<bool> send_own(std::string_view head, std::string_view body);
   adapt::own_error final_error() const;
   void keep_local_error();

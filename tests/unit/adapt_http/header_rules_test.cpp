@@ -170,6 +170,8 @@ TEST(RequestToUpstream, JudgedAnswersAreAskedForUncompressed) {
   EXPECT_EQ(judged.find("gzip"), std::string::npos);
   to.judged = false;
   EXPECT_TRUE(has_line(request_for(fields, to), "Accept-Encoding: gzip, br"));
+  to.credential = "sk-ours";  // errors are searched for it
+  EXPECT_TRUE(has_line(request_for(fields, to), "Accept-Encoding: identity"));
   EXPECT_EQ(request_for(fields, local()).find("Accept-Encoding"), std::string::npos);
 }
 
