@@ -292,7 +292,9 @@ void write_request_head(std::string& out, const request_head& from, const upstre
   append_clean(out, to.method);
   out += ' ';
   // The judged target holds visible ASCII only; a space from anywhere else must not end it early.
-  append_without(out, to.target, [](char c) { return c == ' ' || is_control(c); });
+  auto const odd = [](char c) { return c == ' ' || is_control(c); };
+  append_without(out, to.base_path, odd);
+  append_without(out, to.target, odd);
   out += " HTTP/1.1\r\nHost: ";
   append_clean(out, to.authority);
   out += "\r\n";

@@ -42,19 +42,29 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
 
 }  // namespace
 
-outgoing_request exchange::outgoing(const leg& l) const {
+/// What this candidate is sent. `held`: with the body that was kept, so that it may be sent again; else that follows in
+/// the caller's framing (exchange_stream_through.cpp).
+outgoing_request exchange::outgoing(const leg& l, bool held) const {
   const auto& settings = upstream_settings(l.upstream);
   const auto& way = shared().upstreams[l.call.way()];
   bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
   out.head.method = head_.method;
+  out.head.base_path = way.base_path;
   out.head.target = rewritten ? std::string_view(replay_.path) : route_.path_and_query;
   out.head.authority = way.authority;
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
   out.head.caller_key_is_ours = client_ != nullptr;
+  out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
+  if (!held) {
+    out.head.body = framing_.body;
+    out.head.length = framing_.length;
+    out.body_follows = true;
+    return out;
+  }
   if (rewritten)
     out.body = replay_.body;
   else if (settings.tier == tier::cloud && !cloud_body_.empty())
@@ -64,9 +74,8 @@ outgoing_request exchange::outgoing(const leg& l) const {
   bool const without_body = framing_.body == adapt::body_kind::none;
   out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
   out.head.length = out.body.size();
-  out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
   out.head.body_rewritten = out.body.data() != body_.data();
-  out.may_repeat = true;  // the body is held
+  out.may_repeat = true;
   return out;
 }
 
@@ -135,14 +144,7 @@ net::task<attempt_end> exchange::ask(leg& l) {
       step = co_await prepare_local(l);
       if (step != attempt_end::done) co_return step;
     }
-    auto out = outgoing(l);
-    // The base path of an upstream's URL stands before every target.
-    std::string target;
-    if (const auto& base = shared().upstreams[l.call.way()].base_path; !base.empty()) {
-      target = base;
-      target += out.head.target;
-      out.head.target = target;
-    }
+    auto const out = outgoing(l, true);
     step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
   } while (step == attempt_end::failed && local && another_url(l));
   if (step == attempt_end::failed) {

@@ -16,7 +16,8 @@ namespace tideover::adapt {
 /// A head under construction: appends to a caller's buffer so that the hot path allocates nothing.
 struct upstream_request {
   std::string_view method{};
-  std::string_view target{};     // path and query for this upstream
+  std::string_view base_path{};  // of the upstream's URL; stands before every target
+  std::string_view target{};     // path and query
   std::string_view authority{};  // Host
   enum tier tier = tier::cloud;
   enum dialect dialect = dialect::openai;

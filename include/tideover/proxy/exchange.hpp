@@ -89,7 +89,7 @@ class exchange {
   std::string timer_text(const leg& l, timer which) const;
   void name_timer(leg& l, timer which) const;
   void keep_cloud_error(const attempt& a, std::uint16_t upstream);
-  outgoing_request outgoing(const leg& l) const;
+  outgoing_request outgoing(const leg& l, bool held) const;
 
   // A leg with company: a hedge beside it, keep-alives for whoever waits (exchange_company.cpp).
   bool needs_company(const leg& l) const;
