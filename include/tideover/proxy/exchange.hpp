@@ -138,7 +138,6 @@ class exchange {
   bool send_held(leg& l, std::string_view head);
   net::task<std::optional<failure>> relay_events(leg& l);
   void note_relayed(const leg& l, std::string_view events, bool parts);
-  std::size_t before_error(std::string_view events) const;
   bool may_be_continued(const leg& l) const;
   net::task<bool> continue_locally(failure cut);
   void tell_health_of_passed_on(leg& l);
