@@ -170,6 +170,12 @@ class spelled_with_hyphens {
 
 bool has_underscore(std::string_view name) { return name.find('_') != std::string_view::npos; }
 
+/// An answer that must be looked at must not come compressed; so an error where a key of ours is sent along, which is
+/// searched for that key.
+bool asks_for_identity(const upstream_request& to) {
+  return to.tier == tier::cloud && (to.judged || !to.credential.empty());
+}
+
 /// One caller's field: does it go to this upstream?
 class request_filter {
  public:
@@ -177,7 +183,7 @@ class request_filter {
       : local_(to.tier != tier::cloud),
         own_key_(!to.credential.empty() || to.caller_key_is_ours),
         anthropic_(to.dialect == dialect::anthropic),
-        judged_(to.judged),
+        identity_(asks_for_identity(to)),
         rewritten_(to.body_rewritten) {}
 
   bool passes(field_id id, std::string_view name) const {
@@ -191,7 +197,7 @@ class request_filter {
       case field_id::host:
       case field_id::origin: return false;
       case field_id::authorization: return !local_ && !own_key_;
-      case field_id::accept_encoding: return !local_ && !judged_;
+      case field_id::accept_encoding: return !local_ && !identity_;
       case field_id::referer:
       case field_id::via:
       case field_id::sec_fetch_dest:
@@ -263,7 +269,7 @@ class request_filter {
   bool local_;
   bool own_key_;
   bool anthropic_;
-  bool judged_;
+  bool identity_;
   bool rewritten_;
 };
 
@@ -296,7 +302,9 @@ void write_request_head(std::string& out, const request_head& from, const upstre
   append_clean(out, to.method);
   out += ' ';
   // The judged target holds visible ASCII only; a space from anywhere else must not end it early.
-  append_without(out, to.target, [](char c) { return c == ' ' || is_control(c); });
+  auto const odd = [](char c) { return c == ' ' || is_control(c); };
+  append_without(out, to.base_path, odd);
+  append_without(out, to.target, odd);
   out += " HTTP/1.1\r\nHost: ";
   append_clean(out, to.authority);
   out += "\r\n";
@@ -309,7 +317,7 @@ void write_request_head(std::string& out, const request_head& from, const upstre
     append_field(out, f);
   }
   write_credential(out, to);
-  if (to.judged && to.tier == tier::cloud) out += "Accept-Encoding: identity\r\n";
+  if (asks_for_identity(to)) out += "Accept-Encoding: identity\r\n";
   if (to.tier == tier::local && !to.request_id.empty()) {
     out += "X-Tideover-Request-Id: ";
     append_clean(out, to.request_id);

@@ -31,6 +31,18 @@ stream_inspector::state stream_inspector::inspect(std::string_view whole_events)
   return state_;
 }
 
+std::size_t good_before_error(endpoint what, dialect from, std::string_view whole_events) {
+  stream_inspector inspector(what, from);
+  sse_reader events(whole_events);
+  sse_event one;
+  for (std::size_t good = 0; events.next(one);) {
+    auto const end = whole_events.size() - events.left();
+    if (inspector.inspect(whole_events.substr(good, end - good)) == stream_inspector::state::failed) return good;
+    good = end;
+  }
+  return whole_events.size();
+}
+
 void stream_inspector::event(std::string_view name, std::string_view data) {
   switch (what_) {
     case endpoint::responses: responses_event(name, data); break;

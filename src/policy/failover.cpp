@@ -206,6 +206,26 @@ std::optional<reason> failover::cloud_failure() const {
   return std::nullopt;
 }
 
+failover::answerers failover::who_can_answer() const {
+  answerers found;
+  bool several = false;
+  bool open = false;
+  auto const add = [&](std::uint16_t upstream) {
+    if (plan_.in_contingency && is_cloud(upstream)) return;
+    auto const tier = configuration_->upstreams[upstream].tier;
+    open = open || (found.tier && *found.tier != tier);
+    several = several || (found.upstream && *found.upstream != upstream);
+    found = {tier, upstream};
+  };
+  if (attempt_open_ || retrying_) add(current_);
+  if (hedge_) add(hedge_->upstream);
+  bool const more = !committed_ && end_ == ending::open && (position_ == 0 || plan_.replayable);
+  for (auto at = position_; more && at < plan_.candidates.size; ++at) add(plan_.candidates.index[at]);
+  if (several) found.upstream.reset();
+  if (open) found.tier.reset();
+  return found;
+}
+
 bool failover::is_cloud(std::uint16_t upstream) const {
   return configuration_->upstreams[upstream].tier == tier::cloud;
 }

@@ -285,9 +285,12 @@ attempt::piece attempt::next_payload() {
 }
 
 net::task<attempt_end> attempt::read_whole(std::size_t limit_bytes, time_point by) {
-  if (framing_.body == adapt::body_kind::length && framing_.length > limit_bytes)
-    co_return fail(reason::malformed, phase::read_body, "the answer is larger than limits.response_body",
-                   static_cast<int>(head_.status));
+  auto const fail_too_long = [this] {
+    too_long_ = true;
+    return fail(reason::malformed, phase::read_body, "the answer is larger than limits.response_body",
+                static_cast<int>(head_.status));
+  };
+  if (framing_.body == adapt::body_kind::length && framing_.length > limit_bytes) co_return fail_too_long();
   for (;;) {
     auto const next = next_payload();
     if (next.what == io_result::kind::eof) break;
@@ -296,9 +299,7 @@ net::task<attempt_end> attempt::read_whole(std::size_t limit_bytes, time_point b
         body_ = next.payload;
         co_return attempt_end::done;
       }
-      if (whole_.size() + next.payload.size() > limit_bytes)
-        co_return fail(reason::malformed, phase::read_body, "the answer is larger than limits.response_body",
-                       static_cast<int>(head_.status));
+      if (whole_.size() + next.payload.size() > limit_bytes) co_return fail_too_long();
       bool held = true;
       if (whole_.empty() && framing_.body == adapt::body_kind::length)
         held = whole_.reserve(static_cast<std::size_t>(framing_.length));
@@ -332,7 +333,7 @@ void attempt::forget_head() {
 
 void attempt::start_over() {
   connection_.reset();
-  reused_ = heard_anything_ = sent_all_ = odd_ = complete_ = false;
+  reused_ = heard_anything_ = sent_all_ = odd_ = complete_ = too_long_ = false;
   head_.fields.list.clear();
   head_bytes_.clear();
   framing_ = {};

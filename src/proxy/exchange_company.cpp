@@ -32,21 +32,28 @@ std::unique_ptr<leg> exchange::begin_hedge() {
 }
 
 /// Sends a keep-alive, behind a head if there was none yet. The head then goes out before anybody has answered: it
-/// names who is being waited for where that is the last candidate, and nobody where another may still take over. False
-/// when the caller is gone.
+/// names the tier and the upstream where no other can answer any more, and is silent about what is still open. Only an
+/// error event of our own may then come from nobody of that name. False when the caller is gone.
 bool exchange::keep_caller_awake(const leg& l) {
   if (out_.must_flush()) return true;  // it does not even read what it has
   auto& text = home_.head_text();      // empty
   if (!head_sent_) {
-    bool const last = upstream_settings(l.upstream).tier == tier::local;
+    auto const who = machine_->who_can_answer();
+    std::string_view name, model;
+    if (who.upstream) {
+      name = upstream_settings(*who.upstream).name;
+      model = who.tier == tier::local ? std::string_view(local_model_)
+              : l.stream              ? l.stream->inspector.model()
+                                      : std::string_view();
+    }
     adapt::own_response own;
     own.content_type = "text/event-stream";
     own.body = client_version_ < 11 ? adapt::body_kind::until_close : adapt::body_kind::chunked;
     own.keep_alive = may_keep_alive() && client_version_ >= 11;
     own.client_version = client_version_;
-    adapt::write_own_head(
-        text, own,
-        last ? marks(tier::local, upstream_settings(l.upstream).name, local_model_) : marks(tier::none, {}, {}));
+    auto who_answers = marks(who.tier.value_or(tier::none), name, model);
+    if (who.tier != tier::local) who_answers.failover = {};  // a cloud may serve after all
+    adapt::write_own_head(text, own, who_answers);
     written_ = {own.body, own.keep_alive};
     if (!own.keep_alive) then_ = after_exchange::close;
     early_head_ = head_sent_ = true;

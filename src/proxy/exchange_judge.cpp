@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tideover/adapt/answer_judge.hpp"
+#include "tideover/adapt/key_leak.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/policy/classify.hpp"
@@ -23,11 +24,6 @@ bool is_event_stream(std::string_view content_type) {
   return content_type.size() >= wanted.size() && iequals(content_type.substr(0, wanted.size()), wanted);
 }
 
-bool is_encoded(const response_head& head) {
-  auto const coding = head.fields.value_of(field_id::content_encoding);
-  return !coding.empty() && !iequals(coding, "identity");
-}
-
 /// Would the caller understand this coding? Compared as a token of its Accept-Encoding; absent means no.
 bool caller_accepts(const request_head& head, std::string_view coding) {
   auto accepted = head.fields.value_of(field_id::accept_encoding);
@@ -44,29 +40,31 @@ bool caller_accepts(const request_head& head, std::string_view coding) {
   return false;
 }
 
-/// Gateways on the way print what they were sent into their error pages, the key with it. That page is not for a
-/// caller, who never had this key.
-bool repeats_key(const secret& key, const response_head& head, std::string_view body) {
-  return key.stands_in(body) || key.stands_in(head.reason_phrase) ||
-         std::any_of(head.fields.list.begin(), head.fields.list.end(),
-                     [&](const header_field& f) { return key.stands_in(f.value); });
-}
-
 }  // namespace
 
-outgoing_request exchange::outgoing(const leg& l) const {
+/// What this candidate is sent. `held`: with the body that was kept, so that it may be sent again; else that follows in
+/// the caller's framing (exchange_stream_through.cpp).
+outgoing_request exchange::outgoing(const leg& l, bool held) const {
   const auto& settings = upstream_settings(l.upstream);
   const auto& way = shared().upstreams[l.call.way()];
   bool const rewritten = settings.tier == tier::local && !replay_.body.empty();
   outgoing_request out;
   out.original = &head_;
   out.head.method = head_.method;
+  out.head.base_path = way.base_path;
   out.head.target = rewritten ? std::string_view(replay_.path) : route_.path_and_query;
   out.head.authority = way.authority;
   out.head.tier = settings.tier;
   out.head.dialect = settings.dialect;
   if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
   out.head.caller_key_is_ours = client_ != nullptr;
+  out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
+  if (!held) {
+    out.head.body = framing_.body;
+    out.head.length = framing_.length;
+    out.body_follows = true;
+    return out;
+  }
   if (rewritten)
     out.body = replay_.body;
   else if (settings.tier == tier::cloud && !cloud_body_.empty())
@@ -76,9 +74,8 @@ outgoing_request exchange::outgoing(const leg& l) const {
   bool const without_body = framing_.body == adapt::body_kind::none;
   out.head.body = without_body ? adapt::body_kind::none : adapt::body_kind::length;
   out.head.length = out.body.size();
-  out.head.judged = is_judged(route_.what) || route_.what == endpoint::models;
   out.head.body_rewritten = out.body.data() != body_.data();
-  out.may_repeat = true;  // the body is held
+  out.may_repeat = true;
   return out;
 }
 
@@ -147,14 +144,7 @@ net::task<attempt_end> exchange::ask(leg& l) {
       step = co_await prepare_local(l);
       if (step != attempt_end::done) co_return step;
     }
-    auto out = outgoing(l);
-    // The base path of an upstream's URL stands before every target.
-    std::string target;
-    if (const auto& base = shared().upstreams[l.call.way()].base_path; !base.empty()) {
-      target = base;
-      target += out.head.target;
-      out.head.target = target;
-    }
+    auto const out = outgoing(l, true);
     step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
   } while (step == attempt_end::failed && local && another_url(l));
   if (step == attempt_end::failed) {
@@ -169,33 +159,31 @@ net::task<attempt_end> exchange::ask(leg& l) {
   co_return step;
 }
 
-/// Answers that pass unjudged are not looked at, but for errors that may repeat our key: their heads, and bodies whose
-/// length is told and small. Whatever is longer, or never ends, passes as it comes.
+/// Would passing this answer on show the caller a key of ours? Asked of errors, whose body is there or has none.
+adapt::key_leak exchange::leak_of(const leg& l) const {
+  const auto& key = upstream_settings(l.upstream).credential;
+  return key ? adapt::find_key(*key, l.call.head(), l.call.body()) : adapt::key_leak::none;
+}
+
+/// Answers that pass unjudged are not looked at, but for errors of an upstream that was asked with a key of ours: they
+/// are read before anything of them passes, and go out as they came, or not at all.
 net::task<attempt_end> exchange::keep_back_our_key(leg& l) {
   l.form = answer_form::raw;
-  const auto& key = upstream_settings(l.upstream).credential;
-  auto const& head = l.call.head();
-  if (!key || head.status < 300) co_return attempt_end::done;
-  auto const& framing = l.call.framing();
-  std::string_view body;
-  if (framing.body == adapt::body_kind::length && framing.length <= hold_limit_bytes) {
-    l.form = answer_form::whole;
+  if (!upstream_settings(l.upstream).credential || l.call.head().status < 300) co_return attempt_end::done;
+  l.leak = leak_of(l);
+  if (l.leak == adapt::key_leak::none) {
     auto const by = after(clock::now(), upstream_settings(l.upstream).timeouts.response);
-    auto const step = co_await l.call.read_whole(hold_limit_bytes, by);
-    if (step == attempt_end::failed) {
+    auto const step = co_await l.call.read_whole(adapt::most_searched_bytes, by);
+    if (step == attempt_end::failed && !l.call.too_long()) {
       l.problem = l.call.problem();
       name_timer(l, timer::response);
+      co_return attempt_end::failed;
     }
-    if (step != attempt_end::done) co_return step;
-    body = l.call.body();
+    if (step != attempt_end::done && step != attempt_end::failed) co_return step;
+    l.leak = step == attempt_end::done ? leak_of(l) : adapt::key_leak::too_long;
   }
-  if (!repeats_key(*key, head, body)) co_return attempt_end::done;
-  failed(l, reason::malformed, phase::read_body, "the error repeats the configured key");
-  if (l.form == answer_form::whole)
-    l.call.settle();
-  else
-    l.call.abandon();
-  co_return attempt_end::failed;
+  l.form = l.leak == adapt::key_leak::none ? answer_form::whole : answer_form::withheld;
+  co_return attempt_end::done;
 }
 
 net::task<attempt_end> exchange::judge(leg& l) {
@@ -208,7 +196,7 @@ net::task<attempt_end> exchange::judge(leg& l) {
     auto const step = co_await keep_back_our_key(l);
     co_return step;
   }
-  bool const encoded = is_encoded(head);
+  bool const encoded = adapt::is_encoded(head.fields);
   // What cannot be read is judged by status, head and framing; an answer that the caller cannot read is none.
   bool const unreadable = encoded && !caller_accepts(head_, head.fields.value_of(field_id::content_encoding));
   if (unreadable && (success || !status_failure(l, {})))
@@ -231,9 +219,10 @@ net::task<attempt_end> exchange::judge(leg& l) {
 
   if (!success) {
     auto what = status_failure(l, encoded ? std::string_view{} : l.call.body());
-    bool const tells_key = settings.credential && repeats_key(*settings.credential, head, l.call.body());
+    auto const leak = leak_of(l);
+    bool const tells_key = leak != adapt::key_leak::none;
     if (tells_key && !what) {
-      failed(l, reason::malformed, phase::read_body, "the error repeats the configured key");
+      failed(l, reason::malformed, phase::read_body, "the error " + std::string(words(leak)));
       what = l.problem;
     }
     if (what) {

@@ -113,6 +113,8 @@ attempt_end exchange::tool_call_missing(leg& l) {
 attempt_end exchange::judge_local_error(leg& l) {
   auto const status = l.call.head().status;
   auto const said = adapt::read_error_body(l.call.body());
+  // Something before the server may quote what it was sent, our key with it.
+  bool const tells_key = leak_of(l) != adapt::key_leak::none;
   l.call.settle();
   auto const mentions = [&](std::string_view words) { return said.message.find(words) != std::string::npos; };
   const auto& settings = upstream_settings(l.upstream);
@@ -130,8 +132,6 @@ attempt_end exchange::judge_local_error(leg& l) {
   } else if (said.code == "exceed_context_size_error" || mentions("context length") || mentions("context size")) {
     local_error_ = too_long_for(0);
   } else if (status == 400 || status == 413 || status == 422) {
-    // Something before the server may quote what it was sent, our key with it.
-    bool const tells_key = settings.credential && settings.credential->stands_in(said.message);
     local_error_ = adapt::own_error{local_fault_status(),
                                     "local_refused",
                                     title + " refused the request" + (tells_key ? "." : ": " + said.message),

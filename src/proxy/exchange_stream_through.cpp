@@ -22,24 +22,9 @@ net::task<void> exchange::stream_through() {
   auto const upstream = machine_->upstream();
   auto const limits = machine_->limits();
   const auto& settings = upstream_settings(upstream);
-  const auto& way = shared().upstreams[upstream];
-
-  std::string const target = way.base_path + std::string(route_.path_and_query);
-  outgoing_request out;
-  out.original = &head_;
-  out.head.method = head_.method;
-  out.head.target = target;
-  out.head.authority = way.authority;
-  out.head.tier = settings.tier;
-  out.head.dialect = settings.dialect;
-  if (settings.credential) out.head.credential = settings.credential->reveal_for_wire();
-  out.head.body = framing_.body;
-  out.head.length = framing_.length;
-  out.head.caller_key_is_ours = client_ != nullptr;
-  out.body_follows = true;
-
   serving_ = begin_leg(upstream, limits);
   auto& l = *serving_;
+  auto const out = outgoing(l, false);
   auto& a = l.call;
   auto step = co_await a.open_for_body(out, limits.connect);
   if (step == attempt_end::done) step = co_await say_continue();

@@ -191,6 +191,26 @@ net::task<void> exchange::reply_kept_cloud_error() {
   if (sent) finish(outcome::failed);
 }
 
+/// An upstream's error whose words are not for the caller: its status passes. It says no more of the upstream's health
+/// than it would if it had been passed on.
+net::task<void> exchange::reply_withheld(leg& l) {
+  const auto& settings = upstream_settings(l.upstream);
+  auto const status = static_cast<int>(l.call.head().status);
+  if (status == 429) {
+    if (auto const what = status_failure(l, {})) must_wait_ = what->retry_after;
+  }
+  tell_health_of_passed_on(l);
+  l.call.settle();
+  machine_->committed();
+  record_.upstream = settings.name;
+  adapt::own_error error;
+  error.status = status >= 400 ? status : 502;  // a redirect is no error of its own
+  error.code = "error_withheld";
+  error.message = settings.title + " answered with status " + std::to_string(status) +
+                  ", and what it said is kept back because it " + std::string(words(l.leak)) + ".";
+  co_await reply_error(std::move(error));
+}
+
 net::task<void> exchange::reply_final() {
   auto error = final_error();
   using ending = policy::failover::ending;

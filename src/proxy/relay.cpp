@@ -96,6 +96,7 @@ net::task<void> exchange::deliver() {
     case answer_form::whole: co_await send_whole(l); break;
     case answer_form::stream: co_await relay_stream(); break;
     case answer_form::raw: co_await relay_raw(l); break;
+    case answer_form::withheld: co_await reply_withheld(l); break;
   }
 }
 

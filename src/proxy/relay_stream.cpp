@@ -66,16 +66,6 @@ void exchange::note_relayed(const leg& l, std::string_view events, bool parts) {
   splice_->relayed(events);
 }
 
-/// Where the last event of these whole ones begins, if it is an error and none before it is: a stream that may be
-/// continued is not told of its end.
-std::size_t exchange::before_error(std::string_view events) const {
-  auto const last = events.size() < 3 ? std::string_view::npos : events.rfind("\n\n", events.size() - 3);
-  auto const at = last == std::string_view::npos ? 0 : last + 2;
-  adapt::stream_inspector first(route_.what, dialect::openai);
-  first.inspect(events.substr(0, at));
-  return first.current() == adapt::stream_inspector::state::failed ? events.size() : at;
-}
-
 /// Relays until the stream's end. Nothing when the exchange is over; else how it was cut.
 net::task<std::optional<failure>> exchange::relay_events(leg& l) {
   using state = adapt::stream_inspector::state;
@@ -112,7 +102,8 @@ net::task<std::optional<failure>> exchange::relay_events(leg& l) {
       if (parts) whole = view.size();
       auto passes = whole;
       if (inspector.current() == state::failed && may_be_continued(l)) {
-        passes = before_error(view.substr(0, whole));
+        // A stream that goes on is not told of its end, but of all that came before it.
+        passes = adapt::good_before_error(route_.what, settings.dialect, view.substr(0, whole));
         if (passes < whole) {
           broken.detail = "the stream ended with an error event";
           cut = true;

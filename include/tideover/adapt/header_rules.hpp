@@ -16,14 +16,15 @@ namespace tideover::adapt {
 /// A head under construction: appends to a caller's buffer so that the hot path allocates nothing.
 struct upstream_request {
   std::string_view method{};
-  std::string_view target{};     // path and query for this upstream
+  std::string_view base_path{};  // of the upstream's URL; stands before every target
+  std::string_view target{};     // path and query
   std::string_view authority{};  // Host
   enum tier tier = tier::cloud;
   enum dialect dialect = dialect::openai;
   std::string_view credential{};  // configured key; empty: the caller's own (cloud) or none (local)
   body_kind body = body_kind::none;
   std::uint64_t length = 0;         // for body_kind::length
-  bool judged = false;              // ask for Accept-Encoding: identity
+  bool judged = false;              // the answer is looked at
   bool body_rewritten = false;      // Content-Encoding and digests of the original no longer hold
   std::string_view request_id{};    // of Tideover, sent as X-Tideover-Request-Id to local only if empty is not given
   bool caller_key_is_ours = false;  // the caller's key opened Tideover itself (`clients`): it goes nowhere
@@ -38,6 +39,8 @@ struct upstream_request {
 /// api-key are replaced (Bearer for openai, x-api-key for anthropic). To cloud without one: the caller's pass, but
 /// x-api-key only to the anthropic dialect and api-key only to the others: each key to the cloud it was made for.
 /// Names with `_` in place of `-` are judged as if they had the `-`: a gateway behind may read them so.
+/// Accept-Encoding becomes identity for a judged answer of a cloud, and where a configured credential goes to it: its
+/// errors are searched for that (adapt/key_leak).
 /// Control bytes are dropped from what is added here (target, authority, credential, request id).
 void write_request_head(std::string& out, const request_head& from, const upstream_request& to);
 

@@ -41,6 +41,7 @@ class sse_reader {
     event = {};
     return !rest_.empty() && read(event);
   }
+  std::size_t left() const { return rest_.size(); }  // bytes behind the events that were taken
 
  private:
   bool read(sse_event& event);

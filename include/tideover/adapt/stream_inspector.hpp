@@ -74,4 +74,7 @@ class stream_inspector {
   std::string error_type_, error_code_, error_message_;
 };
 
+/// How many leading bytes of these whole events come before the first that fails a stream: all, where none does.
+std::size_t good_before_error(endpoint what, dialect from, std::string_view whole_events);
+
 }  // namespace tideover::adapt

@@ -108,6 +108,14 @@ class failover {
   /// The first choice, where another candidate was attempted after it (index), for the log; absent if none was.
   std::optional<std::uint16_t> left_upstream() const { return left_; }
 
+  /// Who can still answer, for a head that has to go out before anybody has. `tier`: of all of them, nothing where it
+  /// is open; `upstream`: where it is only one. Health is not asked: whoever is left alone now may be asked by then.
+  struct answerers {
+    std::optional<enum tier> tier{};
+    std::optional<std::uint16_t> upstream{};
+  };
+  answerers who_can_answer() const;
+
   enum class ending : std::uint8_t {
     open,
     answered,

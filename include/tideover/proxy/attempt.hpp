@@ -69,9 +69,11 @@ class attempt {
   /// After the head has been passed on; framing() stays.
   void forget_head();
 
-  /// Reads the whole answer; body() then holds it. Views into scratch memory: valid until the next wait.
+  /// Reads the whole answer; body() then holds it. Views into scratch memory: valid until the next wait. Where it is
+  /// longer than `limit_bytes` that is a failure, and too_long() says so.
   net::task<attempt_end> read_whole(std::size_t limit_bytes, time_point by);
   std::string_view body() const { return body_; }
+  bool too_long() const { return too_long_; }
 
   /// Takes the next payload bytes (framing removed, contiguous) without waiting: scratch memory, valid until the next
   /// read or wait. `again` means wait for the connection to be readable. `eof` means the answer is complete.
@@ -122,6 +124,7 @@ class attempt {
   adapt::chunk_decoder chunks_;
   std::uint64_t left_ = 0;
   bool complete_ = false;
+  bool too_long_ = false;
   byte_buffer whole_;
   std::string_view body_;
   std::string_view fresh_raw_;  // raw body bytes behind the head, still in scratch: valid until the next wait

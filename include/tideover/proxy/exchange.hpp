@@ -82,13 +82,14 @@ class exchange {
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> keep_back_our_key(leg& l);
+  adapt::key_leak leak_of(const leg& l) const;
   net::task<attempt_end> hold_stream(leg& l);
   std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
   std::string timer_text(const leg& l, timer which) const;
   void name_timer(leg& l, timer which) const;
   void keep_cloud_error(const attempt& a, std::uint16_t upstream);
-  outgoing_request outgoing(const leg& l) const;
+  outgoing_request outgoing(const leg& l, bool held) const;
 
   // A leg with company: a hedge beside it, keep-alives for whoever waits (exchange_company.cpp).
   bool needs_company(const leg& l) const;
@@ -137,7 +138,6 @@ class exchange {
   bool send_held(leg& l, std::string_view head);
   net::task<std::optional<failure>> relay_events(leg& l);
   void note_relayed(const leg& l, std::string_view events, bool parts);
-  std::size_t before_error(std::string_view events) const;
   bool may_be_continued(const leg& l) const;
   net::task<bool> continue_locally(failure cut);
   void tell_health_of_passed_on(leg& l);
@@ -156,6 +156,7 @@ class exchange {
                              std::string_view extra_lines = {});
   net::task<void> reply_final();
   net::task<void> reply_kept_cloud_error();
+  net::task<void> reply_withheld(leg& l);
   net::task<bool> send_own(std::string_view head, std::string_view body);
   adapt::own_error final_error() const;
   void keep_local_error();

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "tideover/adapt/key_leak.hpp"
 #include "tideover/adapt/sse.hpp"
 #include "tideover/adapt/stream_inspector.hpp"
 #include "tideover/core/failure.hpp"
@@ -22,9 +23,10 @@ namespace tideover::proxy {
 
 /// How an answer goes to the caller.
 enum class answer_form : std::uint8_t {
-  whole,   // read to its end before the commit
-  stream,  // events, looked at on their way
-  raw,     // bytes as they come: what they mean is not looked at
+  whole,     // read to its end before the commit
+  stream,    // events, looked at on their way
+  raw,       // bytes as they come: what they mean is not looked at
+  withheld,  // not at all: an error of Tideover's takes its place
 };
 
 /// A stream that is held back until the commit, and followed after it.
@@ -53,6 +55,7 @@ struct leg {
   health_table::admission permit;  // told exactly once how it ended; gone without a word: it told nothing
   attempt call;
   answer_form form = answer_form::whole;
+  adapt::key_leak leak = adapt::key_leak::none;  // why it is withheld
   std::optional<followed_stream> stream;
   std::string model;  // as the answer names it
   failure problem;    // when it failed

@@ -263,6 +263,54 @@ TEST(Hold, KeepsTheCallerAwakeWithoutNamingWhoWillHaveAnswered) {
   EXPECT_EQ(bench.reported().records.at(0).how, outcome::failed_over);
 }
 
+/// Only an error event could then come from somebody else: from Tideover itself.
+TEST(Hold, NamesWhoWillHaveAnsweredWhereNobodyElseCan) {
+  struct row {
+    const char* what;
+    policy_kind policy;
+    std::size_t asked;
+    const char *tier, *upstream, *model;
+  };
+  for (auto const& [what, policy, asked, tier, upstream, model] : std::initializer_list<row>{
+           {"a cloud alone", policy_kind::cloud_only, bench_of_one::cloud, "cloud", "openai", "gpt-4o"},
+           {"a local server alone", policy_kind::local_only, bench_of_one::local, "local", "ollama", "llama3.1:8b"},
+           {"a local server, and a cloud behind it", policy_kind::local_first, bench_of_one::local, "none", "", ""},
+       }) {
+    bench_of_one bench([&, policy = policy](config::snapshot& made) {
+      holding(made);
+      made.workflows.at("default").policy = policy;
+    });
+    int const fd = bench.connect(asked);
+    int const other = asked == bench_of_one::local ? bench.connect(bench_of_one::cloud) : fd;
+    bench.say(bench.caller(), chat_request(true));
+    ASSERT_NE(bench.hear(fd), "") << what;
+    if (asked == bench_of_one::cloud) bench.say(fd, wire.substr(0, after_content));
+    bench.let_pass(16s);
+    auto heard = bench.hear(bench.caller());
+    auto const field = [&](const std::string& name) {
+      auto const at = heard.find("X-Tideover-" + name + ": ");
+      if (at == std::string::npos) return std::string();
+      auto const begin = heard.find(' ', at) + 1;
+      return heard.substr(begin, heard.find('\r', begin) - begin);
+    };
+    EXPECT_EQ(field("Tier"), tier) << what;
+    EXPECT_EQ(field("Upstream"), upstream) << what;
+    EXPECT_EQ(field("Model"), model) << what;
+    EXPECT_EQ(field("Failover"), tier == std::string("local") ? "policy" : "") << what;
+    ::shutdown(fd, SHUT_RDWR);
+    bench.run();
+    heard += bench.hear(bench.caller());
+    if (tier != std::string("none")) {
+      EXPECT_NE(heard.find("data: {\"error\":"), std::string::npos) << what << heard;
+      continue;
+    }
+    bench.say(other, wire);
+    heard += bench.hear(bench.caller());
+    EXPECT_EQ(payload(heard), ": keep-alive\n\n" + stream_body) << what;
+    EXPECT_EQ(bench.reported().records.at(0).tier, tier::cloud);
+  }
+}
+
 TEST(Hold, ThatStallsAfterContentFailsOverByTheIdleTimer) {
   bench_of_one bench(holding);
   int const cloud = bench.connect(bench_of_one::cloud);

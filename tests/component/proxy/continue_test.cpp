@@ -177,6 +177,37 @@ TEST(Continue, AnErrorEventOfTheCloudIsNotTheEnd) {
   EXPECT_EQ(heard.find("overloaded"), std::string::npos);
 }
 
+std::string with_line_ends(std::string text, std::string_view end) {
+  for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + end.size()))
+    text.replace(at, 1, end);
+  return text;
+}
+
+TEST(Continue, WhatWasSaidRightBeforeTheErrorEventIsKeptWhateverEndsTheLines) {
+  auto const second = stream_body.find("data: ", stream_body.find("H\xc3\xa9"));
+  auto const third = stream_body.find("data: ", stream_body.find("llo"));
+  std::string const error = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n";
+  std::string const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (auto const* end : {"\n", "\r\n", "\r"}) {
+    auto const said = chunk(with_line_ends(stream_body.substr(0, second), end));
+    auto const last = chunk(with_line_ends(stream_body.substr(second, third - second) + error, end));
+    for (std::size_t at = 1; at <= last.size(); ++at) {
+      bench_of_one bench(continuing(config::prefill::yes));
+      int const cloud = bench.connect(bench_of_one::cloud);
+      int const local = bench.connect(bench_of_one::local);
+      bench.say(bench.caller(), chat_request(true));
+      bench.say(cloud, head + said);
+      bench.say(cloud, last.substr(0, at));
+      bench.say(cloud, last.substr(at));
+      ASSERT_NE(bench.hear(local), "") << at;
+      bench.say(local, local_answer(true));
+      auto const heard = bench.hear(bench.caller());
+      ASSERT_EQ(text_of_chat(payload(heard)), "H\xc3\xa9llolocal") << at << heard;
+      ASSERT_EQ(heard.find("overloaded"), std::string::npos) << at;
+    }
+  }
+}
+
 TEST(Continue, IsAnErrorWhereTheModelIsNotKnownToGoOn) {
   for (auto const prefill : {config::prefill::no, config::prefill::automatic}) {
     bench_of_one bench(continuing(prefill));

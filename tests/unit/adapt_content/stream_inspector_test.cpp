@@ -457,5 +457,38 @@ TEST(StreamInspector, EverySplitOfAStreamEndsInTheSameState) {
   }
 }
 
+TEST(StreamInspector, TellsWhatCameBeforeAnErrorWhateverEndsTheLines) {
+  struct row {
+    endpoint api;
+    std::string good, bad;
+  };
+  auto const chat = endpoint::chat_completions;
+  std::string const word = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+  std::string const error = "data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\"}}\n\n";
+  for (auto const& [api, good, bad] : std::initializer_list<row>{
+           {chat, "", error},
+           {chat, word, error},
+           {chat, word + ": ping\n\n" + word, error},
+           {chat, word, error + word},
+           {chat, word, error + error},
+           {chat, word + "data: [DONE]\n\n" + error, ""},  // nobody reads on after that
+           {chat, word, ""},
+           {chat, word, "data: [1]\n\n"},
+           {endpoint::messages, typed("content_block_delta", R"("delta":{"type":"text_delta","text":"Hi"})"),
+            typed("error", R"("error":{"type":"overloaded_error","message":"m"})")},
+           {endpoint::responses, typed("response.output_text.delta", R"("delta":"Hi")"),
+            typed("error", R"("message":"m")")},
+       }) {
+    for (std::string_view const end : {"\n", "\r\n", "\r"}) {
+      auto const ended = [&](std::string text) {
+        for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + end.size()))
+          text.replace(at, 1, end);
+        return text;
+      };
+      EXPECT_EQ(good_before_error(api, dialect::openai, ended(good + bad)), ended(good).size()) << good << bad;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tideover::adapt

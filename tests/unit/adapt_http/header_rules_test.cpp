@@ -37,7 +37,8 @@ upstream_request local() {
 
 TEST(RequestToUpstream, IsBuiltAfreshWithOurHostAndLength) {
   EXPECT_EQ(request_for("Host: localhost:6837\r\nContent-Type: application/json\r\nContent-Length: 99\r\nX-A: b\r\n",
-                        {.target = "/base/v1/chat/completions",
+                        {.base_path = "/base",
+                         .target = "/v1/chat/completions",
                          .authority = "api.openai.com",
                          .tier = tier::cloud,
                          .body = body_kind::length,
@@ -170,6 +171,8 @@ TEST(RequestToUpstream, JudgedAnswersAreAskedForUncompressed) {
   EXPECT_EQ(judged.find("gzip"), std::string::npos);
   to.judged = false;
   EXPECT_TRUE(has_line(request_for(fields, to), "Accept-Encoding: gzip, br"));
+  to.credential = "sk-ours";  // errors are searched for it
+  EXPECT_TRUE(has_line(request_for(fields, to), "Accept-Encoding: identity"));
   EXPECT_EQ(request_for(fields, local()).find("Accept-Encoding"), std::string::npos);
 }
 

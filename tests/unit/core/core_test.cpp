@@ -132,6 +132,46 @@ TEST(Secret, AMovedSecretIsGoneFromItsOldPlace) {
   EXPECT_TRUE(copy.equals(third.reveal_for_wire()));
 }
 
+TEST(Secret, IsFoundInAnyFormInWhichItCanBeRead) {
+  std::string const value = "sk-a+b/c=d\"e\\f%g-0123456789";
+  secret const key(value);
+  for (auto const* said : {
+           R"(sk-a+b/c=d"e\f%g-0123456789)",                           // as it is
+           R"(sk-a+b\/c=d\"e\\f%g-0123456789)",                        // JSON
+           R"(sk\u002da+b\u002Fc=d\u0022e\u005cf\u0025g-0123456789)",  // JSON, the long way
+           R"(sk-a%2Bb%2fc%3Dd%22e%5Cf%25g-0123456789)",               // URL
+           R"(sk-a%2Bb\/c%3Dd\"e\\f%25g-0123456789)",                  // both
+           R"(\u0073k-a+b/c=d"e\f%g-012345678%39)",                    // only the ends
+           "c2stYStiL2M9ZCJlXGYlZy0wMTIzNDU2Nzg5",                     // base64
+           "dTpzay1hK2IvYz1kImVcZiVnLTAxMjM0NTY3ODk=",                 // of `u:` and it
+           "dXNlcjpzay1hK2IvYz1kImVcZiVnLTAxMjM0NTY3ODk6",             // of `user:`, it and `:`
+           "QmVhcmVyIHNrLWErYi9jPWQiZVxmJWctMDEyMzQ1Njc4OQ==",         // of `Bearer ` and it
+       }) {
+    EXPECT_TRUE(key.stands_in(said)) << said;
+    EXPECT_TRUE(key.stands_in("before " + std::string(said) + " behind")) << said;
+    std::string torn = said;
+    torn.erase(torn.size() - 12, 1);
+    EXPECT_FALSE(key.stands_in(torn)) << torn;
+  }
+}
+
+TEST(Secret, IsFoundInBase64ByEitherAlphabetAndWithEscapes) {
+  secret const key("a>b?c>b?d>b?e>b?");
+  for (auto const* said : {"YT5iP2M+Yj9kPmI/ZT5iPw==", "YT5iP2M-Yj9kPmI_ZT5iPw", R"(YT5iP2M+Yj9kPmI\/ZT5iPw==)",
+                           "YT5iP2M%2BYj9kPmI%2FZT5iPw%3D%3D"})
+    EXPECT_TRUE(key.stands_in(said)) << said;
+}
+
+TEST(Secret, IsNotFoundWhereItIsNot) {
+  secret const key("sk-0123456789");
+  for (auto const* said :
+       {"", "s", "sk-012345678", "sk-012345678%", "sk-012345678%3", "sk-012345678%3x", R"(sk-012345678\)",
+        R"(sk-012345678\u003)", R"(sk-012345678\u0139)", "SK-0123456789", "c2stMDEyMzQ1Njc"})
+    EXPECT_FALSE(key.stands_in(said)) << said;
+  EXPECT_FALSE(secret().stands_in("anything"));
+  EXPECT_FALSE(secret("k").stands_in("aw==")) << "so little in base64 stands everywhere";
+}
+
 template <class T>
 concept prints = requires(std::ostream& out, const T& value) {
   out << value;

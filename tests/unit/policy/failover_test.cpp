@@ -53,6 +53,57 @@ TEST_F(Failover, TheFirstCandidateAnswersAndNothingElseHappens) {
   EXPECT_FALSE(m.last_failure());
 }
 
+TEST_F(Failover, KnowsWhoCanStillAnswer) {
+  auto const expect = [](const failover& m, std::optional<tier> which, std::optional<std::uint16_t> upstream) {
+    EXPECT_EQ(m.who_can_answer().tier, which);
+    EXPECT_EQ(m.who_can_answer().upstream, upstream);
+  };
+  auto m = machine();
+  expect(m, std::nullopt, std::nullopt);
+  m.next(start);
+  expect(m, std::nullopt, std::nullopt);
+  m.failed(because(reason::server_error), start + 1s);
+  expect(m, tier::local, ollama);
+  m.next(start + 1s);
+  expect(m, tier::local, ollama);
+  m.failed(because(reason::server_error), start + 2s);
+  m.next(start + 2s);
+  expect(m, std::nullopt, std::nullopt);  // nobody
+
+  plan.replayable = false;
+  auto alone = machine();
+  alone.next(start);
+  expect(alone, tier::cloud, openai);
+  plan.replayable = true;
+
+  plan.in_contingency = true;
+  auto kept = machine();
+  expect(kept, tier::local, ollama);
+  plan.in_contingency = false;
+
+  // Two of one tier: which of them is open.
+  plan.candidates = list({openai, anthropic});
+  auto clouds = machine();
+  clouds.next(start);
+  expect(clouds, tier::cloud, std::nullopt);
+  clouds.failed(because(reason::server_error), start + 1s);
+  clouds.next(start + 1s);
+  expect(clouds, tier::cloud, anthropic);
+}
+
+TEST_F(Failover, WithAHedgeEitherCanAnswerUntilOneIsOut) {
+  plan.hedge_after = 5s;
+  auto m = machine();
+  m.next(start);
+  ASSERT_TRUE(m.begin_hedge(start + 5s));
+  EXPECT_FALSE(m.who_can_answer().tier);
+  auto lost = m;
+  lost.hedge_failed(because(reason::server_error));
+  EXPECT_EQ(lost.who_can_answer().upstream, openai);
+  m.failed(because(reason::server_error), start + 6s);
+  EXPECT_EQ(m.who_can_answer().upstream, ollama);
+}
+
 TEST_F(Failover, AFailedCloudLeadsToTheLocalTierAndItsReasonStays) {
   auto m = machine();
   m.next(start);
