@@ -4,6 +4,7 @@
 #include <array>
 #include <sstream>
 
+#include "command_output.hpp"
 #include "command_table.hpp"
 #include "tideover/config/values.hpp"
 
@@ -77,9 +78,7 @@ command_line_result refused_by_parser(const CLI::App& app, const CLI::Error& err
   return refused(message + "; see " + help_of(app));
 }
 
-}  // namespace
-
-command_line_result parse_command_line(int argc, const char* const* argv) {
+command_line_result parse(int argc, const char* const* argv) {
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
   command_line_result result;
@@ -112,14 +111,33 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     return refused_by_parser(app, e);
   }
 
-  if (const auto rest = app.remaining(true); !rest.empty()) return unexpected(app, rest.front());
+  const auto* entry = table.find(chosen_command(app));
+  if (const auto rest = app.remaining(true); !rest.empty()) {
+    // A group does nothing by itself: which command is missing says more than that its options are not known here.
+    const bool group = entry != nullptr && entry->at != &app && !visible_commands(*entry->at).empty();
+    if (group && entry->taken && rest.front().starts_with('-')) return entry->taken();
+    return unexpected(app, rest.front());
+  }
   if (table.version_flag()) {
     result.command = version_command{};
     return result;
   }
-  if (const auto* entry = table.find(chosen_command(app)); entry != nullptr && entry->taken) return entry->taken();
+  if (entry != nullptr && entry->taken) return entry->taken();
   result = refused("no command given; `tideover run` starts the proxy");
   result.err += "\n" + app.help();
+  return result;
+}
+
+}  // namespace
+
+bool wants_json(int argc, const char* const* argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view word) { return word == "--json"; });
+}
+
+command_line_result parse_command_line(int argc, const char* const* argv) {
+  auto result = parse(argc, argv);
+  if (result.exit_code == exit_usage && wants_json(argc, argv))
+    result.out = dump(to_json(command_failure{exit_usage, "usage", result.refusal}));
   return result;
 }
 

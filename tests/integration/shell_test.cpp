@@ -105,7 +105,7 @@ TEST(EnvCommand, AsksTheRunningDaemonForAPortThatOnlyItKnows) {
   w.daemon().stop();
   auto const gone = run_tideover({"env", "--config", file});
   EXPECT_EQ(gone.exit_code, 1);
-  EXPECT_NE(gone.err.find("start it"), std::string::npos) << gone.err;
+  EXPECT_NE(gone.err.find("Start it"), std::string::npos) << gone.err;
 }
 
 }  // namespace
