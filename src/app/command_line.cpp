@@ -23,6 +23,18 @@ std::vector<std::string> names_below(const CLI::App& at) {
   return names;
 }
 
+/// What was meant by a word: the only name that begins like it, else the nearest. `contingency of` is no slip for `on`.
+std::string_view meant(const std::string& word, const std::vector<std::string>& names) {
+  std::string_view only;
+  bool several = word.size() < 2;
+  for (const auto& name : names) {
+    if (!name.starts_with(word)) continue;
+    several = several || !only.empty();
+    only = name;
+  }
+  return several || only.empty() ? config::nearest(word, names) : only;
+}
+
 std::optional<command_line_result> unknown_command(const CLI::App& app, const std::string& word) {
   for (const auto* one : app.get_subcommands([](const CLI::App*) { return true; })) {  // hidden ones too
     const auto& aliases = one->get_aliases();
@@ -31,7 +43,8 @@ std::optional<command_line_result> unknown_command(const CLI::App& app, const st
   }
   if (std::find(later.begin(), later.end(), word) != later.end())
     return refused("the command " + in_ticks(word) + " is not supported by this version; see `tideover --help`");
-  const auto near = config::nearest(word, names_below(app));
+  const auto names = names_below(app);
+  const auto near = meant(word, names);
   return refused(
       "unknown command " + in_ticks(word) +
       (near.empty() ? std::string("; see `tideover --help`") : "; did you mean `" + std::string(near) + "`?"));
@@ -53,7 +66,7 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
   std::vector<std::string> names;
   if (!word.starts_with('-')) {
     names = names_below(at);
-    const auto near = config::nearest(word, names);
+    const auto near = meant(word, names);
     if (!near.empty())
       return refused("unknown command " + in_ticks(word) + "; did you mean `" + full_name(at) + " " +
                      std::string(near) + "`?");
@@ -65,7 +78,7 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
   }
   for (const auto* option : visible_options(at))
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  const auto near = config::nearest(word, names);
+  const auto near = meant(word, names);
   if (near == word) return refused("put " + in_ticks(word) + " after the command" + help);
   return refused("unknown option " + in_ticks(word) +
                  (near.empty() ? help : "; did you mean `" + std::string(near) + "`?"));

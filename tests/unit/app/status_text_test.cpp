@@ -117,12 +117,10 @@ TEST(StatusText, ShowsWhoKeepsWhatFromTheCloudAndForHowLong) {
   told["health"] = "contingency";
   told["contingency"] = json::parse(R"x({"active": true, "all": false, "workflows": ["legal", "sales"], "sources": [
     {"source": "operator", "workflow": "legal", "reason": "audit", "who": "ann (uid 1000)",
-     "since": "2026-01-01T11:57:00.000Z", "until": "2026-01-01T13:57:00.000Z"
-},
+     "since": "2026-01-01T11:57:00.000Z", "until": "2026-01-01T13:57:00.000Z"},
     {"source": "file", "workflow": "sales", "how_to_lift": "remove it from the file"},
     {"source": "environment", "workflow": "all", "how_to_lift": "unset TIDEOVER_CONTINGENCY and restart"}],
-    "persisted": false, "problem": "No space left on device"
-})x");
+    "persisted": false, "problem": "No space left on device"})x");
   expect_lines(status_text(told, plain),
                {"CONTINGENCY  no cloud is asked for legal, sales: the local tier answers",
                 "contingency is ON for legal, sales: no cloud is asked",
