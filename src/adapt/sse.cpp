@@ -144,6 +144,8 @@ bool sse_reader::read(sse_event& event) {
         event.data = value;
         event.has_data = true;
       }
+    } else if (name == "id") {
+      event.id = value;
     }
   }
   rest_ = {};  // an event without its blank line is dropped, as by every client

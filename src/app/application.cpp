@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "command_output.hpp"
 #include "ready_file.hpp"
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/demo.hpp"

@@ -4,6 +4,7 @@
 #include <array>
 #include <sstream>
 
+#include "command_output.hpp"
 #include "command_table.hpp"
 #include "tideover/config/values.hpp"
 
@@ -22,6 +23,18 @@ std::vector<std::string> names_below(const CLI::App& at) {
   return names;
 }
 
+/// What was meant by a word: the only name that begins like it, else the nearest. `contingency of` is no slip for `on`.
+std::string_view meant(const std::string& word, const std::vector<std::string>& names) {
+  std::string_view only;
+  bool several = word.size() < 2;
+  for (const auto& name : names) {
+    if (!name.starts_with(word)) continue;
+    several = several || !only.empty();
+    only = name;
+  }
+  return several || only.empty() ? config::nearest(word, names) : only;
+}
+
 std::optional<command_line_result> unknown_command(const CLI::App& app, const std::string& word) {
   for (const auto* one : app.get_subcommands([](const CLI::App*) { return true; })) {  // hidden ones too
     const auto& aliases = one->get_aliases();
@@ -30,7 +43,8 @@ std::optional<command_line_result> unknown_command(const CLI::App& app, const st
   }
   if (std::find(later.begin(), later.end(), word) != later.end())
     return refused("the command " + in_ticks(word) + " is not supported by this version; see `tideover --help`");
-  const auto near = config::nearest(word, names_below(app));
+  const auto names = names_below(app);
+  const auto near = meant(word, names);
   return refused(
       "unknown command " + in_ticks(word) +
       (near.empty() ? std::string("; see `tideover --help`") : "; did you mean `" + std::string(near) + "`?"));
@@ -52,7 +66,7 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
   std::vector<std::string> names;
   if (!word.starts_with('-')) {
     names = names_below(at);
-    const auto near = config::nearest(word, names);
+    const auto near = meant(word, names);
     if (!near.empty())
       return refused("unknown command " + in_ticks(word) + "; did you mean `" + full_name(at) + " " +
                      std::string(near) + "`?");
@@ -64,7 +78,7 @@ command_line_result unexpected(const CLI::App& app, const std::string& first) {
   }
   for (const auto* option : visible_options(at))
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  const auto near = config::nearest(word, names);
+  const auto near = meant(word, names);
   if (near == word) return refused("put " + in_ticks(word) + " after the command" + help);
   return refused("unknown option " + in_ticks(word) +
                  (near.empty() ? help : "; did you mean `" + std::string(near) + "`?"));
@@ -77,9 +91,7 @@ command_line_result refused_by_parser(const CLI::App& app, const CLI::Error& err
   return refused(message + "; see " + help_of(app));
 }
 
-}  // namespace
-
-command_line_result parse_command_line(int argc, const char* const* argv) {
+command_line_result parse(int argc, const char* const* argv) {
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
   command_line_result result;
@@ -112,14 +124,33 @@ command_line_result parse_command_line(int argc, const char* const* argv) {
     return refused_by_parser(app, e);
   }
 
-  if (const auto rest = app.remaining(true); !rest.empty()) return unexpected(app, rest.front());
+  const auto* entry = table.find(chosen_command(app));
+  if (const auto rest = app.remaining(true); !rest.empty()) {
+    // A group does nothing by itself: which command is missing says more than that its options are not known here.
+    const bool group = entry != nullptr && entry->at != &app && !visible_commands(*entry->at).empty();
+    if (group && entry->taken && rest.front().starts_with('-')) return entry->taken();
+    return unexpected(app, rest.front());
+  }
   if (table.version_flag()) {
     result.command = version_command{};
     return result;
   }
-  if (const auto* entry = table.find(chosen_command(app)); entry != nullptr && entry->taken) return entry->taken();
+  if (entry != nullptr && entry->taken) return entry->taken();
   result = refused("no command given; `tideover run` starts the proxy");
   result.err += "\n" + app.help();
+  return result;
+}
+
+}  // namespace
+
+bool wants_json(int argc, const char* const* argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view word) { return word == "--json"; });
+}
+
+command_line_result parse_command_line(int argc, const char* const* argv) {
+  auto result = parse(argc, argv);
+  if (result.exit_code == exit_usage && wants_json(argc, argv))
+    result.out = dump(to_json(command_failure{exit_usage, "usage", result.refusal}));
   return result;
 }
 

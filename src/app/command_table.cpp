@@ -66,7 +66,8 @@ command_entry& command_table::add(CLI::App& parent, const std::string& name, con
 command_line_result refused(std::string message) {
   command_line_result result;
   result.exit_code = exit_usage;
-  result.err = "tideover: " + std::move(message) + "\n";
+  result.err = "tideover: " + message + "\n";
+  result.refusal = std::move(message);
   return result;
 }
 

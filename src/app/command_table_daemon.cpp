@@ -13,9 +13,15 @@ void add_status(command_table& table) {
   with_door(*entry.at, said->door);
   entry.at->add_flag("--watch", said->watch, "Show it again whenever it changes, until interrupted");
   with_json(*entry.at, said->json);
+  entry.notes =
+      "The first line says who answers apps now; below it stands what is in the way, and how to mend it.\n"
+      "--watch redraws in place on a terminal, and prints one block per change elsewhere, with --json one\n"
+      "document per line; while the daemon is away it says so and waits for it. It exits with 0 when\n"
+      "interrupted, or when nobody reads any more.";
   entry.examples = {{"tideover status", ""},
                     {"tideover status --watch", ""},
-                    {"tideover status --json | jq -r .health", "ok, degraded or contingency"}};
+                    {"tideover status --json | jq -r .health", "ok, degraded or contingency"},
+                    {"tideover status --json --watch | jq --unbuffered -r .health", "A line with each change."}};
   entry.exit_codes = {{exit_ok, "fine"},
                       {exit_failure, "no answer"},
                       {exit_usage, "wrong words on the command line"},

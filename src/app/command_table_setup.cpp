@@ -63,13 +63,25 @@ void add_env(command_table& table) {
   auto& entry = table.add(table.app(), "env", "Print the variables that point apps at this proxy", group);
   auto said = std::make_shared<env_command>();
   with_door(*entry.at, said->door);
-  auto* shell = entry.at->add_option("--shell", said->shell, "For which shell (sh)")->type_name("sh|fish");
+  auto* shell =
+      entry.at->add_option("--shell", said->shell, "For which shell (sh)")->type_name("sh|bash|zsh|fish|powershell");
+  entry.at->add_option("--workflow", said->workflow, "For apps of this workflow: URLs below /w/NAME")
+      ->type_name("WORKFLOW");
   with_json(*entry.at, said->json);
-  entry.notes = "From the configuration; with --socket, and where the configured port is 0, from the running daemon.";
-  entry.examples = {{"eval \"$(tideover env)\"", ""}, {"tideover env --shell fish | source", ""}};
+  entry.notes =
+      "From the configuration; with --socket, and where the configured port is 0, from the running daemon.\n"
+      "Of several listeners the one that only this machine can reach. What else apps need (a key, trust in a\n"
+      "certificate) is said on standard error.";
+  entry.examples = {{"eval \"$(tideover env)\"", ""},
+                    {"tideover env --shell fish | source", ""},
+                    {"tideover env --shell powershell | Invoke-Expression", ""},
+                    {"eval \"$(tideover env --workflow legal)\"", "For apps whose prompts must stay in the house."}};
   entry.exit_codes = with_configuration;
   entry.taken = [said, shell] {
     if (auto wrong = not_one_of(*shell, said->shell)) return *wrong;
+    if (said->workflow && !config::is_plain_name(*said->workflow, true))
+      return refused(in_ticks(*said->workflow) +
+                     " is no name of a workflow: letters, digits, `_`, `-` and `.`, at most 64");
     command_line_result result;
     result.command = *said;
     return result;
@@ -94,7 +106,8 @@ void add_key(command_table& table) {
     if (!config::is_plain_name(said->name, true))
       return refused(in_ticks(said->name) + " is no name for a key: letters, digits, `_`, `-` and `.`, at most 64");
     if (said->workflow && !config::is_plain_name(*said->workflow, true))
-      return refused(in_ticks(*said->workflow) + " is no name of a workflow");
+      return refused(in_ticks(*said->workflow) +
+                     " is no name of a workflow: letters, digits, `_`, `-` and `.`, at most 64");
     command_line_result result;
     result.command = *said;
     return result;

@@ -7,6 +7,7 @@
 
 #include "daemon_parts.hpp"
 #include "tideover/app/logging.hpp"
+#include "tideover/config/problems.hpp"
 
 namespace tideover::app {
 
@@ -32,14 +33,6 @@ struct countdown {
   }
 };
 
-std::string first_error(const std::vector<config::problem>& problems) {
-  auto const is_error = [](const config::problem& p) { return p.level == config::severity::error; };
-  auto const first = std::find_if(problems.begin(), problems.end(), is_error);
-  if (first == problems.end()) return "the configuration cannot be read";
-  auto const others = std::count_if(problems.begin(), problems.end(), is_error) - 1;
-  return first->to_string() + (others > 0 ? " (and " + std::to_string(others) + " more)" : std::string());
-}
-
 }  // namespace
 
 /// A configuration that is checked, with everything made that can fail, before anything of the old one goes.
@@ -59,7 +52,7 @@ ops::reload_report daemon::parts::try_reload() {
   report.problems = std::move(loaded.problems);
   if (!loaded.snapshot) {
     report.how = ops::reload_end::bad_configuration;
-    report.problem = first_error(report.problems);
+    report.problem = config::first_error(report.problems);
     return report;
   }
   report.source = loaded.snapshot->source;

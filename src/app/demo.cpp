@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "command_output.hpp"
 #include "demo_client.hpp"
 #include "ready_file.hpp"
 #include "tideover/app/daemon.hpp"

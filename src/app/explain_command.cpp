@@ -6,8 +6,8 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "daemon_answer.hpp"
 #include "routes.hpp"
-#include "tideover/app/admin_client.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/core/http_message.hpp"
@@ -22,19 +22,11 @@ namespace tideover::app {
 namespace {
 
 using nlohmann::json;
-using document = nlohmann::ordered_json;
-
-std::string dump(const auto& what, int indent) { return what.dump(indent, ' ', false, json::error_handler_t::replace); }
-
-/// A problem of what was asked, with the exit code that it means.
-struct trouble {
-  int exit_code = exit_usage;
-  std::string text;
-};
+command_failure bad_order(std::string text) { return {exit_usage, "bad_request_description", std::move(text)}; }
 
 /// The flags as the daemon's API wants them.
-std::variant<json, trouble> order_of(const explain_command& command, const config::surroundings& world,
-                                     const std::function<std::string()>& read_input) {
+std::variant<json, command_failure> order_of(const explain_command& command, const config::surroundings& world,
+                                             const std::function<std::string()>& read_input) {
   json order = json::object();
   const auto put = [&](const char* name, const std::optional<std::string>& value) {
     if (value) order[name] = *value;
@@ -46,11 +38,11 @@ std::variant<json, trouble> order_of(const explain_command& command, const confi
   put("client", command.client);
   for (const auto& line : command.headers) {
     auto const colon = line.find(':');
-    if (colon == std::string::npos || colon == 0) return trouble{exit_usage, "--header: write it as 'Name: value'"};
+    if (colon == std::string::npos || colon == 0) return bad_order("--header: write it as 'Name: value'");
     auto const name = line.substr(0, colon);
     for (const auto& [known, value] : order["headers"].items())
       if (iequals(known, name))
-        return trouble{exit_usage, "--header: `" + config::printable(name) + "` is there twice"};
+        return bad_order("--header: `" + config::printable(name) + "` is there twice: give it once");
     order["headers"][name] = line.substr(std::min(line.find_first_not_of(' ', colon + 1), line.size()));
   }
   if (!command.request_file) return order;
@@ -60,7 +52,9 @@ std::variant<json, trouble> order_of(const explain_command& command, const confi
   else
     text = world.read_file(*command.request_file);
   if (!text)
-    return trouble{exit_failure, "cannot read the request file `" + config::printable(*command.request_file) + "`"};
+    return command_failure{exit_failure, "cannot_read",
+                           "cannot read the request file `" + config::printable(*command.request_file) +
+                               "`: name a file that this user may read, or - for standard input"};
   auto body = json::parse(*text, nullptr, false);
   order["body"] = body.is_object() ? std::move(body) : json(*text);
   return order;
@@ -107,9 +101,9 @@ std::string machine_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : std::string();
 }
 
-std::variant<document, trouble> explain_here(const json& order, const config::snapshot_ptr& configuration) {
+std::variant<document, command_failure> explain_here(const json& order, const config::snapshot_ptr& configuration) {
   auto const read = ops::read_explain_order(order, *configuration);
-  if (!read.problem.empty()) return trouble{exit_usage, read.problem};
+  if (!read.problem.empty()) return bad_order(read.problem);
   found_models models;
   try {
     models = ask_for_models(configuration);
@@ -130,52 +124,47 @@ std::variant<document, trouble> explain_here(const json& order, const config::sn
 }
 
 /// The daemon's word; nothing when none answers, after saying so.
-std::optional<std::variant<document, trouble>> ask_the_daemon(const explain_command& command, const json& order,
-                                                              const config::surroundings& world, std::ostream& err) {
+std::optional<std::variant<document, command_failure>> ask_the_daemon(const explain_command& command, const json& order,
+                                                                      const config::surroundings& world,
+                                                                      std::ostream& err) {
   if (command.offline) return std::nullopt;
-  auto const body = dump(order, -1);
+  auto const body = order.dump(-1, ' ', false, json::error_handler_t::replace);
   if (body.size() > ops::most_explained_bytes) {
     err << "tideover: the request is larger than 1 MiB, which the daemon does not take to explain: explained from the "
            "configuration\n";
     return std::nullopt;
   }
   auto const answer = ask_daemon(admin_socket_for(command.door, world), "POST", "/api/explain", body);
-  if (answer.status == 0 && command.door.socket) return trouble{exit_failure, answer.problem};
-  if (answer.status == 0) {
-    err << "tideover: no daemon was asked (" << answer.problem << "): explained from the configuration\n";
+  if (answer.status == 0 && !command.door.socket) {
+    err << "tideover: no daemon was asked (" << answer.problem.text << "): explained from the configuration\n";
     return std::nullopt;
   }
-  auto told = document::parse(answer.body, nullptr, false);
-  if (answer.status == 200 && told.is_object()) return told;
-  std::string message = "the daemon answered with status " + std::to_string(answer.status);
-  if (told.is_object() && told.contains("error") && told["error"].is_object())
-    message = told["error"].value("message", message);
-  return trouble{answer.status == 400 ? exit_usage : exit_failure, std::move(message)};
+  auto told = told_by(answer, "request");
+  if (auto* failure = std::get_if<command_failure>(&told); failure != nullptr && answer.status == 400)
+    failure->exit_code = exit_usage;
+  return told;
 }
 
 }  // namespace
 
 int run_explain(const explain_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err,
                 const std::function<std::string()>& read_input) {
-  auto const failed = [&](const trouble& what) {
-    err << "tideover: " << what.text << '\n';
-    return what.exit_code;
-  };
+  auto const failed = [&](const command_failure& what) { return fail(what, command.json, out, err); };
   auto const order = order_of(command, world, read_input);
-  if (const auto* wrong = std::get_if<trouble>(&order)) return failed(*wrong);
+  if (const auto* wrong = std::get_if<command_failure>(&order)) return failed(*wrong);
   std::signal(SIGPIPE, SIG_IGN);
   auto told = ask_the_daemon(command, std::get<json>(order), world, err);
   if (!told) {
     config::overrides flags;
     flags.config_file = command.door.config_file;
     auto const loaded = config::load(flags, world);
+    if (!loaded.ok()) return failed(bad_configuration(loaded.problems));
     print_problems(loaded.problems, err);
-    if (!loaded.ok()) return exit_configuration;
     told = explain_here(std::get<json>(order), loaded.snapshot);
   }
-  if (const auto* wrong = std::get_if<trouble>(&*told)) return failed(*wrong);
+  if (const auto* wrong = std::get_if<command_failure>(&*told)) return failed(*wrong);
   const auto& explained = std::get<document>(*told);
-  out << (command.json ? dump(explained, 2) + "\n" : ops::explain_text(explained));
+  out << (command.json ? dump(explained) : ops::explain_text(explained));
   return exit_ok;
 }
 

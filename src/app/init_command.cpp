@@ -8,7 +8,7 @@
 #include <ostream>
 #include <stdexcept>
 
-#include "problems_json.hpp"
+#include "command_output.hpp"
 #include "routes.hpp"
 #include "tideover/config/places.hpp"
 #include "tideover/config/secret_reference.hpp"
@@ -107,9 +107,9 @@ std::string write_file(const std::string& file, const std::string& text, bool fo
   return {};
 }
 
-nlohmann::json told(const std::string& file, const init_facts& facts, const init_wishes& wishes,
-                    const std::vector<std::string>& steps) {
-  nlohmann::json rules = nlohmann::json::array();
+document told(const std::string& file, const init_facts& facts, const init_wishes& wishes,
+              const std::vector<std::string>& steps) {
+  auto rules = document::array();
   for (const auto& rule : rules_for(facts, wishes)) rules.push_back({{"cloud", rule.cloud}, {"local", rule.local}});
   return {{"file", file},
           {"ollama", {{"url", facts.local_url}, {"answers", facts.answers}, {"models", usable_models(facts.catalog)}}},
@@ -139,15 +139,16 @@ void tell(std::ostream& out, const std::string& file, const init_facts& facts, c
 
 int run_init(const init_command& command, const config::surroundings& world, std::istream& in, std::ostream& out,
              std::ostream& err) {
+  auto const failed = [&](const command_failure& what) { return fail(what, command.json, out, err); };
   auto const file = place_for(command, world);
   if (file.empty()) {
-    err << "tideover: no home directory is known: say where the file shall be with --output FILE\n";
-    return exit_failure;
+    return failed(
+        {exit_failure, "no_place", "no home directory is known: say where the file shall be with --output FILE"});
   }
   if (world.exists(file) && !command.force) {
-    err << "tideover: " << config::printable(file)
-        << " exists already, and nothing was written: replace it with --force, or choose another with --output\n";
-    return exit_failure;
+    return failed({exit_failure, "file_exists",
+                   config::printable(file) + " exists already, and nothing was written: replace it with --force, or "
+                                             "choose another with --output"});
   }
   std::signal(SIGPIPE, SIG_IGN);
   init_facts facts;
@@ -159,30 +160,29 @@ int run_init(const init_command& command, const config::surroundings& world, std
   try {
     auto const url = ollama_url(world);
     if (auto const objection = url ? look_at_ollama(*url, facts) : "the value " + url.error; !objection.empty()) {
-      err << "tideover: $OLLAMA_HOST: " << objection << "; nothing was written\n";
-      return exit_configuration;
+      return failed({exit_configuration, "bad_configuration", "$OLLAMA_HOST: " + objection + "; nothing was written"});
     }
     bool const asks = !command.yes && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
     auto const answered = asks ? ask_wishes(in, err, facts, look_at_ollama) : usual_wishes(facts);
     if (!answered) {
-      err << "tideover: left without an answer: nothing was written\n";
-      return exit_failure;
+      return failed({exit_failure, "interrupted", "left without an answer: nothing was written; --yes asks nothing"});
     }
     wishes = *answered;
   } catch (const std::exception& problem) {
-    err << "tideover: " << problem.what() << '\n';
-    return exit_failure;
+    return failed({exit_failure, "internal_error",
+                   std::string(problem.what()) +
+                       ": nothing was written; try again, or write the file by hand (tideover schema)"});
   }
   auto const text = configuration_text(facts, wishes);
   // Whatever was found or answered: what is written is what `check` accepts.
   if (auto const checked = config::load_text(text, file, {}, world); !checked.ok()) {
-    print_problems(checked.problems, err);
+    auto const code = failed(bad_configuration(checked.problems));
     err << "tideover: nothing was written\n";
-    return exit_configuration;
+    return code;
   }
   if (auto const problem = write_file(file, text, facts.for_service); !problem.empty()) {
-    err << "tideover: " << config::printable(problem) << ": choose another place with --output, or use sudo\n";
-    return exit_failure;
+    return failed({exit_failure, "cannot_write",
+                   config::printable(problem) + ": choose another place with --output, or use sudo"});
   }
   auto const option = is_found(file, world) ? std::string() : " --config " + quoted(file);
   auto const steps = next_steps(facts, wishes, option);

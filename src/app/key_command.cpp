@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "problems_json.hpp"
+#include "command_output.hpp"
 #include "public_part.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/config/check.hpp"
@@ -35,7 +35,8 @@ std::string objection_to(const key_command& command, const config::surroundings&
   if (std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.name == command.name; }))
     return "the configuration has a key named `" + command.name + "` already: choose another name, or remove that one";
   if (command.workflow && !loaded.snapshot->find_workflow(*command.workflow))
-    return config::no_such_workflow(*command.workflow, *loaded.snapshot) + "; or write it into the configuration first";
+    return config::no_such_workflow(*command.workflow, *loaded.snapshot, "") +
+           "; or write it into the configuration first";
   return {};
 }
 
@@ -43,13 +44,12 @@ std::string objection_to(const key_command& command, const config::surroundings&
 
 int run_key(const key_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err) {
   if (auto const objection = objection_to(command, world); !objection.empty()) {
-    err << "tideover: " << objection << '\n';
-    return exit_failure;
+    return fail({exit_failure, "bad_order", objection}, command.json, out, err);
   }
   unsigned char random[32];
   if (::getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
-    err << "tideover: the system gives no random bytes\n";
-    return exit_failure;
+    return fail({exit_failure, "no_randomness", "the system gives no random bytes (getrandom): try again"},
+                command.json, out, err);
   }
   auto const key = "tide-" + base64url(random, sizeof random);
   auto const digest = to_hex(sha256(key));

@@ -146,6 +146,8 @@ std::string command_manual() {
       "ANTHROPIC_BASE_URL=http://127.0.0.1:6837, and change nothing else.\n";
   text += "Results go to standard output, diagnostics to standard error.\n.SH COMMANDS\n";
   visit(table.app(), [&](const CLI::App& at) { command_as_roff(table, at, text); });
+  text += ".SH FAILURES\n" + roff(failures_note) + "\n";
+  for (const auto& [name, meaning] : failure_codes) text += ".TP\n.B " + roff(name) + "\n" + roff(meaning) + "\n";
   text += ".SH ENVIRONMENT\n";
   for (const auto& [name, meaning] : variables) text += ".TP\n.B " + roff(name) + "\n" + roff(meaning) + "\n";
   text += ".SH FILES\n";
@@ -169,6 +171,8 @@ std::string command_markdown() {
     text += "| [`" + one->get_name() + "`](#" + anchor + ") | " + one_line(one->get_description()) + " |\n";
   }
   visit(table.app(), [&](const CLI::App& at) { command_as_markdown(table, at, text); });
+  text += "\n## Failures\n\n" + std::string(failures_note) + "\n\n| Code | Meaning |\n|---|---|\n";
+  for (const auto& [name, meaning] : failure_codes) text += "| `" + std::string(name) + "` | " + cell(meaning) + " |\n";
   text += "\n## Environment\n\n| Variable | Meaning |\n|---|---|\n";
   for (const auto& [name, meaning] : variables) text += "| `" + std::string(name) + "` | " + cell(meaning) + " |\n";
   text += "\nA flag wins over the environment, that over the file.\n\n## Files\n\n| File | |\n|---|---|\n";

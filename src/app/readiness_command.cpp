@@ -4,8 +4,8 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "daemon_answer.hpp"
 #include "routes.hpp"
-#include "tideover/app/admin_client.hpp"
 #include "tideover/app/operator_commands.hpp"
 #include "tideover/ops/admin_readiness.hpp"
 #include "tideover/ops/local_tier.hpp"
@@ -36,9 +36,9 @@ std::optional<ops::tier_report> check_by_daemon(const std::string& socket, std::
   auto const answer = ask_daemon(socket, "POST", "/api/readiness", "{}", patience);
   if (answer.status == 200)
     if (auto report = ops::read_readiness(answer.body)) return report;
-  err << "tideover: "
-      << (answer.status == 0 ? answer.problem
-                             : "the daemon does not answer this, with status " + std::to_string(answer.status))
+  auto const word = told_by(answer, "state");
+  const auto* failure = std::get_if<command_failure>(&word);
+  err << "tideover: " << (failure != nullptr ? failure->message : not_the_daemon(socket).message)
       << "\ntideover: the checks were made here, without it\n";
   return std::nullopt;
 }
@@ -55,18 +55,18 @@ int run_readiness(const readiness_command& command, const config::surroundings& 
     flags.config_file = command.door.config_file;
     auto const loaded = config::load(flags, world);
     if (!loaded.ok()) {
-      print_problems(loaded.problems, err);
-      return exit_configuration;
+      return fail(bad_configuration(loaded.problems), command.json, out, err);
     }
     try {
       report = check_once(loaded.snapshot);
     } catch (const std::exception& problem) {
-      err << "tideover: " << problem.what() << '\n';
-      return ops::readiness_exit_code(policy::ready_state::unknown);
+      return fail({ops::readiness_exit_code(policy::ready_state::unknown), "cannot_check",
+                   "the local tier could not be checked (" + std::string(problem.what()) + "): try again"},
+                  command.json, out, err);
     }
   }
   if (command.json)
-    out << ops::readiness_document(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    out << dump(ops::readiness_document(*report));
   else
     out << ops::readiness_table(*report);
   return ops::readiness_exit_code(report->state);

@@ -3,22 +3,19 @@
 #include <ostream>
 
 #include "daemon_answer.hpp"
-#include "problems_json.hpp"
 #include "tideover/app/operator_commands.hpp"
-#include "tideover/config/values.hpp"
+#include "tideover/config/problems.hpp"
 
 namespace tideover::app {
 namespace {
 
-using nlohmann::json;
-
 /// A value as an operator would write it.
-std::string value_text(const json& from, const char* name) {
+std::string value_text(const document& from, const char* name) {
   auto const text = text_of(from, name);
   return text.empty() && member(from, name).is_string() ? "\"\"" : text;
 }
 
-std::string change_text(const json& change) {
+std::string change_text(const document& change) {
   auto const kind = text_of(change, "change");
   std::string line = "  " + text_of(change, "key");
   auto const from = value_text(change, "from"), to = value_text(change, "to");
@@ -28,21 +25,9 @@ std::string change_text(const json& change) {
   return line + ": " + (from.empty() ? "?" : from) + " -> " + (to.empty() ? "?" : to);
 }
 
-config::problem problem_of(const json& told) {
-  config::problem p;
-  p.level = text_of(told, "severity") == "warning" ? config::severity::warning : config::severity::error;
-  p.file = text_of(told, "file");
-  p.line = told.is_object() && member(told, "line").is_number_integer() ? member(told, "line").get<int>() : 0;
-  p.column = told.is_object() && member(told, "column").is_number_integer() ? member(told, "column").get<int>() : 0;
-  p.path = text_of(told, "key");
-  if (p.path.empty()) p.path = text_of(told, "path");
-  p.message = text_of(told, "message");
-  return p;
-}
-
 }  // namespace
 
-std::string reload_text(const json& told) {
+std::string reload_text(const document& told) {
   auto const source = text_of(told, "source");
   std::string text = "reloaded " + (source.empty() ? std::string("the built-in defaults") : source) + ": ";
   const auto& changed = member(told, "changed");
@@ -51,37 +36,26 @@ std::string reload_text(const json& told) {
   else
     text += std::to_string(changed.size()) + (changed.size() == 1 ? " change\n" : " changes\n");
   for (const auto& change : changed) text += change_text(change) + "\n";
-  std::string waiting;
-  for (const auto& key : member(told, "restart_needed"))
-    if (key.is_string()) waiting += (waiting.empty() ? "" : ", ") + config::printable(key.get<std::string>());
+  auto const waiting = names_of(member(told, "restart_needed"));
   if (!waiting.empty()) text += "In force only after a restart (systemctl restart tideover): " + waiting + "\n";
   return text;
 }
 
 int run_reload(const reload_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err) {
   auto const answer = ask_daemon(admin_socket_for(command.door, world), "POST", "/api/reload", "{}");
-  bool const done = answer.status / 100 == 2;
-  int const code = done ? exit_ok : answer.status == 422 ? exit_configuration : exit_failure;
-  auto told = json::parse(answer.body, nullptr, false);
-  if (!told.is_object()) {
-    told_by(answer, err);
-    return done ? exit_failure : code;
-  }
-  if (command.json) {
-    out << dump(told);
+  auto word = told_by(answer, "ok");
+  if (auto* failure = std::get_if<command_failure>(&word)) {
+    if (answer.status == 422) failure->exit_code = exit_configuration;
+    auto const code = fail(*failure, command.json, out, err);
+    if (answer.status != 0) err << "tideover: nothing changed: the daemon goes on with the configuration it has\n";
     return code;
   }
-  std::vector<config::problem> problems;  // of a good file: warnings
-  for (const auto& one : member(told, "problems")) problems.push_back(problem_of(one));
-  print_problems(problems, err);
-  if (done) {
-    out << reload_text(told);
-    return code;
-  }
-  // What `check` would have said is enough; anything else has a sentence of its own.
-  if (problems.empty() || code != exit_configuration) told_by(answer, err);
-  err << "tideover: nothing changed: the daemon goes on with the configuration it has\n";
-  return code;
+  const auto& told = std::get<document>(word);
+  std::vector<config::problem> warnings;
+  for (const auto& one : member(told, "problems")) warnings.push_back(config::read_problem(one));
+  print_problems(warnings, err);
+  out << (command.json ? dump(told) : reload_text(told));
+  return exit_ok;
 }
 
 }  // namespace tideover::app

@@ -1,5 +1,7 @@
 #include "tideover/ops/admin_reload.hpp"
 
+#include "tideover/config/problems.hpp"
+
 namespace tideover::ops {
 
 namespace {
@@ -14,22 +16,9 @@ json described(const config::change& c) {
   return one;
 }
 
-json described(const config::problem& p) {
-  json one{{"severity", p.level == config::severity::error ? "error" : "warning"}};
-  if (!p.file.empty()) one["file"] = p.file;
-  if (p.line > 0) {
-    one["line"] = p.line;
-    one["column"] = p.column;
-  }
-  if (!p.path.empty()) one["key"] = p.path;
-  one["message"] = p.message;
-  return one;
-}
-
-template <class Things>
-json described_all(const Things& things) {
+json described(const std::vector<config::change>& changes) {
   json all = json::array();
-  for (const auto& thing : things) all.push_back(described(thing));
+  for (const auto& c : changes) all.push_back(described(c));
   return all;
 }
 
@@ -56,12 +45,12 @@ admin_reply reply_of(const reload_report& report) {
   if (report.how == reload_end::done)
     return json_reply({{"ok", true},
                        {"source", report.source.empty() ? "built-in defaults" : report.source},
-                       {"changed", described_all(report.changes)},
+                       {"changed", described(report.changes)},
                        {"restart_needed", report.waiting()},
-                       {"problems", described_all(report.problems)}});
+                       {"problems", config::to_json(report.problems)}});
   return json_reply({{"ok", false},
                      {"error", {{"code", code_of(report.how)}, {"message", report.problem}}},
-                     {"problems", described_all(report.problems)}},
+                     {"problems", config::to_json(report.problems)}},
                     report.how == reload_end::bad_configuration ? 422 : 409);
 }
 

@@ -122,7 +122,14 @@ nlohmann::ordered_json status_document(const status_facts& f, wall_clock& calend
     made["config"]["last_reload"] = {{"ok", f.last_reload.ok}, {"at", moment(f.last_reload.at)}};
     if (!f.last_reload.ok) made["config"]["last_reload"]["problem"] = f.last_reload.problem;
   }
-  made["listeners"] = {{"proxy", f.proxy_addresses}, {"admin", f.admin_address}, {"socket", f.admin_socket}};
+  json urls = json::array();
+  for (std::size_t i = 0; i < f.proxy_addresses.size(); ++i) {
+    bool const tls = i < c.listeners.size() && c.listeners[i].tls.has_value();
+    urls.push_back((tls ? "https://" : "http://") + f.proxy_addresses[i]);
+  }
+  made["listeners"] = {
+      {"proxy", f.proxy_addresses}, {"urls", std::move(urls)}, {"admin", f.admin_address}, {"socket", f.admin_socket}};
+  made["clients"] = {{"required", c.clients.required}};
   made["upstreams"] = std::move(upstreams);
   made["workflows"] = std::move(workflows);
   made["contingency"] = describe(*f.contingency, f.contingency_not_kept);

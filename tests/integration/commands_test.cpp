@@ -1,10 +1,11 @@
 // The commands that talk to a running daemon: what they print, where, and with which exit code.
+#include <sys/resource.h>
+
 #include <fstream>
 
 #include "integration/world.hpp"
 #include "support/run_program.hpp"
 #include "support/socket_server.hpp"
-#include "support/terminal.hpp"
 
 namespace tideover::test {
 namespace {
@@ -72,7 +73,7 @@ TEST(StatusCommand, ExitsWithZeroTenOrOne) {
   expect_local(w.chat(), "connect");
   auto const degraded = run_tideover({"status", "--socket", socket_of(w)});
   EXPECT_EQ(degraded.exit_code, 10);
-  EXPECT_NE(degraded.out.find("breaker open (connect) until "), std::string::npos) << degraded.out;
+  EXPECT_NE(degraded.out.find("breaker open (connect), is tried again in "), std::string::npos) << degraded.out;
   auto const json = run_tideover({"status", "--json", "--socket", socket_of(w)});
   EXPECT_EQ(json.exit_code, 10);
   EXPECT_EQ(nlohmann::json::parse(json.out)["health"], "degraded");
@@ -81,6 +82,44 @@ TEST(StatusCommand, ExitsWithZeroTenOrOne) {
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_NE(gone.err.find("Tideover does not run"), std::string::npos) << gone.err;
   EXPECT_EQ(gone.out, "");
+}
+
+// What each state looks like is a matter of tests/unit/app; this is that the daemon tells them.
+TEST(StatusCommand, ShowsWhatIsInTheWayAsItComes) {
+  world w;
+  world_options options;
+  w.start(options);
+  wait_for_local(w);
+  auto const shows = [&](const std::string& text) {
+    std::string last;
+    return eventually([&] {
+      last = run_tideover({"status", "--socket", socket_of(w)}).out;
+      return last.find(text) != std::string::npos;
+    })
+               ? testing::AssertionSuccess()
+               : testing::AssertionFailure() << "no `" << text << "` in\n"
+                                             << last;
+  };
+  EXPECT_TRUE(shows("OK           the cloud answers, and the local tier is ready to stand in\n"));
+  w.openai.on("/v1/chat/completions",
+              reply(429, openai::error("Slow", "requests", "rate_limit_exceeded"), {{"Retry-After", "300"}}));
+  expect_local(w.chat({{"Authorization", "Bearer a"}}), "rate_limited");
+  EXPECT_TRUE(shows("gpt-4o-mini: rests (rate_limited), is tried again in 4 min "));
+  EXPECT_TRUE(shows(", for 1 key\n"));
+
+  w.daemon().folder().write("tideover.yaml", "log: {levle: info}\n");
+  EXPECT_EQ(run_tideover({"reload", "--socket", socket_of(w)}).exit_code, 78);
+  EXPECT_TRUE(shows("reload       FAILED "));
+  rlimit const full{.rlim_cur = 1, .rlim_max = RLIM_INFINITY};  // of files: what a full disk does
+  ASSERT_EQ(::prlimit(w.daemon().pid(), RLIMIT_FSIZE, &full, nullptr), 0);
+  EXPECT_EQ(run_tideover({"contingency", "on", "--reason", "x", "--socket", socket_of(w)}).exit_code, 0);
+  EXPECT_TRUE(shows("CONTINGENCY  no cloud is asked for everything: the local tier answers\n"));
+  EXPECT_TRUE(shows("journal      NOT WRITTEN: "));
+  EXPECT_TRUE(shows("This would not survive a restart: "));
+  w.ollama.stop();
+  EXPECT_EQ(run_tideover({"readiness", "--socket", socket_of(w)}).exit_code, 2);
+  EXPECT_TRUE(shows("CONTINGENCY  no cloud is asked for everything, and the local tier is down: requests fail\n"));
+  EXPECT_TRUE(shows("local        Ollama     DOWN  "));
 }
 
 TEST(StatusCommand, TakesTheSocketFromTheConfiguration) {
@@ -214,17 +253,6 @@ TEST(ReloadCommand, PassesOnARefusal) {
   auto const gone = run_tideover({"reload", "--socket", folder.file("none")});
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_NE(gone.err.find("Tideover does not run"), std::string::npos) << gone.err;
-}
-
-TEST(StatusCommand, WatchShowsEachChangeUntilInterrupted) {
-  world w;
-  w.start();
-  terminal watched({tideover_binary(), "status", "--watch", "--socket", socket_of(w)}, {});
-  ASSERT_TRUE(watched.shows("contingency is off")) << watched.everything();
-  ASSERT_EQ(run_tideover({"contingency", "on", "--reason", "a try", "--socket", socket_of(w)}).exit_code, 0);
-  ASSERT_TRUE(watched.shows("contingency is ON for everything")) << watched.everything();
-  watched.type("\x03");
-  EXPECT_EQ(watched.exit_code(), 128 + 2);
 }
 
 TEST(KeyCommand, ChecksNameAndWorkflowAgainstTheConfiguration) {

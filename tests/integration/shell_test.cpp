@@ -105,7 +105,29 @@ TEST(EnvCommand, AsksTheRunningDaemonForAPortThatOnlyItKnows) {
   w.daemon().stop();
   auto const gone = run_tideover({"env", "--config", file});
   EXPECT_EQ(gone.exit_code, 1);
-  EXPECT_NE(gone.err.find("start it"), std::string::npos) << gone.err;
+  EXPECT_NE(gone.err.find("Start it"), std::string::npos) << gone.err;
+}
+
+TEST(EnvCommand, AskedOfTheDaemonKnowsItsTlsItsWorkflowsAndItsKeys) {
+  test_ca const ca;
+  world w;
+  world_options options;
+  options.listen = "listen: [{address: \"127.0.0.1:0\", tls: {certificate: \"" + ca.good().certificate_file +
+                   "\", key: \"" + ca.good().key_file + "\"}}]";
+  options.more =
+      "clients: {required: true, keys: [{name: crm, sha256: "
+      "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}";
+  options.openai_more = ", credential: {env: OPENAI_KEY}";
+  options.anthropic_more = options.openai_more;
+  options.environment = {{"OPENAI_KEY", "sk-configured"}};
+  w.start(options);
+  auto const told = run_tideover(
+      {"env", "--shell", "bash", "--workflow", "legal", "--socket", w.daemon().folder().file("admin.sock")});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  auto const base = "https://127.0.0.1:" + std::to_string(w.port()) + "/w/legal";
+  EXPECT_EQ(told.out, "export OPENAI_BASE_URL=" + base + "/v1\nexport ANTHROPIC_BASE_URL=" + base + "\n");
+  EXPECT_NE(told.err.find("tideover key new"), std::string::npos) << told.err;
+  EXPECT_NE(told.err.find("must be valid for 127.0.0.1"), std::string::npos) << told.err;
 }
 
 }  // namespace

@@ -10,10 +10,10 @@
 
 namespace tideover::test {
 
-socket_server::socket_server(std::string path, int status, std::string body) : path_(std::move(path)) {
-  answer_ = "HTTP/1.1 " + std::to_string(status) +
-            " Word\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-            "\r\nConnection: close\r\n\r\n" + body;
+socket_server::socket_server(std::string path, int status, std::string body, const std::string& type)
+    : path_(std::move(path)) {
+  answer_ = "HTTP/1.1 " + std::to_string(status) + " Word\r\nContent-Type: " + type +
+            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   if (path_.size() >= sizeof at.sun_path) throw std::runtime_error("the path is too long for a socket");

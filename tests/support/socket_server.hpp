@@ -11,7 +11,7 @@ namespace tideover::test {
 
 class socket_server {
  public:
-  socket_server(std::string path, int status, std::string body);
+  socket_server(std::string path, int status, std::string body, const std::string& type = "application/json");
   ~socket_server();
   socket_server(const socket_server&) = delete;
   socket_server& operator=(const socket_server&) = delete;

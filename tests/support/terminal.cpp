@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,15 @@ void terminal::type(const std::string& bytes) {
     sent += static_cast<std::size_t>(n);
   }
 }
+
+void terminal::resize(unsigned short columns, unsigned short rows) {
+  winsize size{};
+  size.ws_col = columns;
+  size.ws_row = rows;
+  if (::ioctl(master_, TIOCSWINSZ, &size) != 0) throw std::runtime_error("the terminal takes no size");
+}
+
+void terminal::signal(int number) const { ::kill(child_, number); }
 
 int terminal::exit_code() {
   auto const by = std::chrono::steady_clock::now() + patience;

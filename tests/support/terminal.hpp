@@ -25,6 +25,9 @@ class terminal {
   /// Types these bytes; a line ends with \r.
   void type(const std::string& bytes);
   void press_ctrl_d() { type("\x04"); }
+  /// Makes the window so large; the program is told by SIGWINCH.
+  void resize(unsigned short columns, unsigned short rows);
+  void signal(int number) const;
   /// Waits for its end and gives its exit code; 128 + signal; -1: not within 20 s.
   int exit_code();
 

@@ -28,6 +28,7 @@ class sse_boundary {
 
 struct sse_event {
   std::string_view name;  // of the `event:` field, empty if none
+  std::string_view id;    // of the `id:` field, empty if none
   std::string_view data;  // of the `data:` fields, joined with LF; a view into the input or into `storage`
   bool has_data = false;
   bool only_comments = true;  // nothing but comment lines (a keep-alive)

@@ -67,6 +67,7 @@ struct explain_command {
 struct env_command {
   daemon_door door;  // --socket: what the running daemon really listens on
   std::string shell = "sh";
+  std::optional<std::string> workflow{};  // whose path prefix the URLs have
   bool json = false;
 };
 struct reload_command {
@@ -108,18 +109,18 @@ struct command_line_result {
   std::optional<int> exit_code;  // set: print `out` and `err` and leave with it
   std::string out;
   std::string err;
+  std::string refusal;  // why the words make no sense, as a sentence; in `err` too
 };
 
 /// Pure: reads no file and no environment.
 command_line_result parse_command_line(int argc, const char* const* argv);
+/// Does `--json` stand anywhere? Then whatever goes wrong is told as JSON too, even if the words make no sense.
+bool wants_json(int argc, const char* const* argv);
 
 /// Each prints its result to `out`, what is wrong to `err`, and gives the exit code.
 int run_check(const check_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
 int run_schema(std::ostream& out);
 int run_env(const env_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
 int run_version(const version_command& command, std::ostream& out);
-
-/// One line each, as `check` and `run` show them.
-void print_problems(const std::vector<config::problem>& problems, std::ostream& err);
 
 }  // namespace tideover::app

@@ -19,11 +19,8 @@ int run_status(const status_command& command, const config::surroundings& world,
 int run_reload(const reload_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
 int run_key(const key_command& command, const config::surroundings& world, std::ostream& out, std::ostream& err);
 
-/// For people; pure. What the daemon tells may hold any text, so control characters never reach the terminal.
-std::string contingency_text(const nlohmann::json& told);
-std::string status_text(const nlohmann::json& told);
-std::string reload_text(const nlohmann::json& told);
-/// 0 ok, 10 degraded, 11 contingency (contract §10).
-int status_exit_code(const nlohmann::json& told);
+/// What a reload changed, for people; pure. What the daemon tells may hold any text, so control characters never reach
+/// the terminal.
+std::string reload_text(const nlohmann::ordered_json& told);
 
 }  // namespace tideover::app

@@ -28,6 +28,6 @@ bool is_too_open(const admin& a, std::string_view host);
 bool is_reserved_workflow(std::string_view name);
 
 /// "there is no workflow `lgal`; did you mean `legal`?"
-std::string no_such_workflow(std::string_view name, const snapshot& made);
+std::string no_such_workflow(std::string_view name, const snapshot& made, std::string_view also = "all");
 
 }  // namespace tideover::config

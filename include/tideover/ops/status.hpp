@@ -63,9 +63,9 @@ struct status_facts {
   std::string journal_problem;
 };
 
-/// Members: health version state process config listeners upstreams workflows contingency local readiness journal
-/// counters.
-/// `health` is `contingency` while any is in force, else `degraded` while an upstream cannot serve, else `ok`.
+/// Members: health version state process config listeners clients upstreams workflows contingency local readiness
+/// journal counters. `health` is `contingency` while any is in force, else `degraded` while an upstream cannot serve,
+/// else `ok`.
 nlohmann::ordered_json status_document(const status_facts& facts, wall_clock& calendar);
 
 }  // namespace tideover::ops

@@ -42,7 +42,7 @@ TEST(Completion, OffersWhatMayComeNext) {
            {{"run", "--log-level=d"}, {"--log-level=debug"}},  // as zsh and fish see it
            {{"run", "--listen", ""}, {}},
            {{"run", "--dem"}, {"--demo"}},
-           {{"env", "--shell", ""}, {"sh", "fish"}},
+           {{"env", "--shell", ""}, {"sh", "bash", "zsh", "fish", "powershell"}},
            {{"help", "contingency", "of"}, {"off"}},
            {{"nonsense", ""}, {}},
            {{"--ver"}, {"--version"}},

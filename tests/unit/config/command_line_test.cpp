@@ -148,7 +148,13 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheFix) {
            {{"completion"}, "SHELL"},
            {{"completion", "tcsh"}, "`tcsh` is not bash, zsh or fish"},
            {{"completion", "bahs"}, "did you mean `bash`?"},
-           {{"env", "--shell", "csh"}, "`csh` is not sh or fish"},
+           {{"contingency", "of"}, "did you mean `tideover contingency off`?"},
+           {{"conti", "on"}, "did you mean `contingency`?"},
+           {{"help", "stat"}, "did you mean `status`?"},
+           {{"check", "--conf", "f"}, "did you mean `--config`?"},
+           {{"env", "--workflow", "a b"}, "is no name of a workflow"},
+           {{"contingency", "--json"}, "say `tideover contingency on`"},
+           {{"env", "--shell", "csh"}, "`csh` is not sh, bash, zsh, fish or powershell"},
            {{"key", "new"}, "NAME"},
            {{"key", "new", "a", "--workflow", "a b"}, "is no name of a workflow"},
            {{"reload", "now"}, "nothing is known to do with `now`"},
@@ -177,7 +183,7 @@ TEST(CommandLine, MistakesAreUsageErrorsThatNameTheFix) {
     const auto result = parse(words);
     EXPECT_EQ(result.exit_code, exit_usage) << fragment;
     EXPECT_TRUE(std::holds_alternative<std::monostate>(result.command)) << fragment;
-    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(result.out.empty() || nlohmann::json::accept(result.out)) << result.out;
     EXPECT_TRUE(result.err.starts_with("tideover: ")) << result.err;
     EXPECT_NE(result.err.find(fragment), std::string::npos) << fragment << "\n" << result.err;
     EXPECT_EQ(result.err.find("secret"), std::string::npos) << result.err;
@@ -253,7 +259,7 @@ TEST(Check, PrintsJson) {
   EXPECT_EQ(document["ok"], false);
   ASSERT_EQ(document["problems"].size(), 1u);
   EXPECT_EQ(document["problems"][0]["severity"], "error");
-  EXPECT_EQ(document["problems"][0]["path"], "log.level");
+  EXPECT_EQ(document["problems"][0]["key"], "log.level");
   EXPECT_EQ(document["problems"][0]["line"], 1);
   EXPECT_EQ(document["problems"][0]["column"], 14);
   const auto good = check(world, {.config_file = {}, .json = true});
@@ -308,6 +314,47 @@ TEST(Env, SaysWhenThePortIsNotKnownYetOrTheFileIsBad) {
   world.variables["TIDEOVER_LISTEN"] = "x";
   EXPECT_EQ(run_env({}, world.view(), out, err), exit_configuration);
   EXPECT_EQ(out.str(), "");
+}
+
+TEST(Env, IsForAWorkflowAndForOtherShells) {
+  fake_world world;
+  world.files["/f.yaml"] = {"workflows: {legal: {policy: local_only}}\n"};
+  const daemon_door door{.socket = {}, .config_file = "/f.yaml"};
+  std::ostringstream out, err;
+  EXPECT_EQ(run_env({.door = door, .shell = "powershell", .workflow = "legal"}, world.view(), out, err), exit_ok);
+  EXPECT_EQ(out.str(),
+            "$env:OPENAI_BASE_URL = 'http://127.0.0.1:6837/w/legal/v1'\n"
+            "$env:ANTHROPIC_BASE_URL = 'http://127.0.0.1:6837/w/legal'\n");
+  EXPECT_EQ(err.str(), "") << "nothing else is needed";
+  std::ostringstream none;
+  EXPECT_EQ(run_env({.door = door, .workflow = "lgal"}, world.view(), none, err), exit_failure);
+  EXPECT_EQ(none.str(), "");
+  EXPECT_NE(err.str().find("did you mean `legal`?"), std::string::npos) << err.str();
+}
+
+TEST(Env, TakesTheNearestListenerAndSaysWhatElseAppsNeed) {
+  fake_world world;
+  for (const auto file : {"/c", "/k", "/a"}) world.files[file] = {"x", 0600};
+  const std::string far = "{address: \"0.0.0.0:7000\", tls: {certificate: /c, key: /k, client_ca: /a}}";
+  const std::string keys =
+      "clients: {required: true, keys: [{name: crm, sha256: "
+      "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]}\n";
+  const daemon_door door{.socket = {}, .config_file = "/f.yaml"};
+  world.files["/f.yaml"] = {"listen: [" + far + ", {address: \"127.0.0.1:7001\"}]\n" + keys};
+  std::ostringstream out, err;
+  EXPECT_EQ(run_env({.door = door}, world.view(), out, err), exit_ok) << err.str();
+  EXPECT_TRUE(out.str().starts_with("export OPENAI_BASE_URL=http://127.0.0.1:7001/v1\n")) << out.str();
+  EXPECT_NE(err.str().find("tideover key new"), std::string::npos) << err.str();
+  EXPECT_EQ(err.str().find("TLS"), std::string::npos) << err.str();
+  world.files["/f.yaml"] = {"listen: [" + far + "]\n"};
+  std::ostringstream secure, notes;
+  EXPECT_EQ(run_env({.door = door, .json = true}, world.view(), secure, notes), exit_ok) << notes.str();
+  EXPECT_EQ(nlohmann::json::parse(secure.str()),
+            nlohmann::json::parse(R"({"OPENAI_BASE_URL":"https://127.0.0.1:7000/v1",
+                                      "ANTHROPIC_BASE_URL":"https://127.0.0.1:7000"})"));
+  EXPECT_NE(notes.str().find("must be valid for 127.0.0.1"), std::string::npos) << notes.str();
+  EXPECT_NE(notes.str().find("client_ca"), std::string::npos) << notes.str();
+  EXPECT_EQ(notes.str().find("key new"), std::string::npos) << notes.str();
 }
 
 // The service has its keys; whoever asks where it listens need not.
