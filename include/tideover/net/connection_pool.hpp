@@ -21,8 +21,8 @@ class connection_pool {
   /// Connections to this upstream leave the house: they are given to nobody without a pass.
   void set_outside(std::size_t upstream) { upstreams_[upstream].outside = true; }
 
-  /// A connection that was quiet when the reactor last looked, or null. It may still die under the first byte: the caller
-  /// may then repeat the request once on a fresh one. Why nobody looks again: docs/decisions/0009.
+  /// A connection that was quiet when the reactor last looked, or null. It may still die under the first byte: the
+  /// caller may then repeat the request once on a fresh one. Why nobody looks again: docs/decisions/0009.
   std::unique_ptr<stream> take(std::size_t upstream, std::optional<cloud_pass> pass = std::nullopt);
   /// Takes back a connection whose last answer is complete. Closes it when anything is odd or there are enough.
   void give_back(std::size_t upstream, std::unique_ptr<stream> connection, time_point now);
