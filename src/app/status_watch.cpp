@@ -279,12 +279,7 @@ class watcher {
   }
 
   go show() {
-    if (json_) {
-      auto line = dump_line(followed_.status());
-      if (line == last_) return go::on;
-      last_ = std::move(line);
-      return write(last_);
-    }
+    if (json_) return write(dump_line(followed_.status()));
     auto how = look_of_output(world_);
     if (on_screen_) return draw(how);
     // Time alone is no change: compared is what would have been shown at the same moment as before.

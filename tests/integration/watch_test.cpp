@@ -1,5 +1,6 @@
 // `status --watch` beside a real daemon: what it shows, on a terminal and to a script, and how it ends.
 #include <csignal>
+#include <ctime>
 
 #include "integration/world.hpp"
 #include "support/run_program.hpp"
@@ -64,21 +65,54 @@ TEST(Watch, RedrawsInPlaceAndLeavesTheTerminalAsItWas) {
   }
 }
 
-TEST(Watch, CountsTimeDownWithoutAWordOfTheDaemon) {
+TEST(Watch, CountsTimeWithoutAWordOfTheDaemon) {
+  temporary_folder const folder;
+  auto const now = ::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char started[32];
+  std::strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  socket_server const silent(
+      folder.file("s"), 200,
+      std::string("event: snapshot\ndata: {\"health\":\"ok\",\"process\":{\"started\":\"") + started + "\"}}\n\n",
+      "text/event-stream", socket_server::then::wait);
+  terminal watched(watching(silent.path()), with_terminal);
+  auto const next_span = [&] {
+    EXPECT_TRUE(watched.shows("runs since ")) << watched.everything();
+    EXPECT_TRUE(watched.shows(")")) << watched.everything();
+    auto const& all = watched.everything();
+    auto const at = all.rfind("runs since ");
+    return all.substr(at, all.find(')', at) - at);
+  };
+  auto const first = next_span();
+  EXPECT_NE(next_span(), first);
+  EXPECT_EQ(watched.everything().find("NO DAEMON"), std::string::npos);
+}
+
+TEST(Watch, StoppedFromTheKeyboardGivesTheTerminalBackAndTakesItAgain) {
   world w;
   w.start();
-  switch_on(socket_of(w), "1h");
   terminal watched(watching(socket_of(w)), with_terminal);
-  ASSERT_TRUE(watched.shows("59 min left")) << watched.everything();
-  // Two different spans since the start were shown, so that time went on.
-  ASSERT_TRUE(watched.shows(" s)")) << watched.everything();
-  auto const& all = watched.everything();
-  auto const first = all.substr(all.find("runs since"), all.find(" s)") - all.find("runs since"));
-  EXPECT_TRUE(eventually([&] {
-    auto const at = all.rfind("runs since");
-    watched.shows("runs since");
-    return all.compare(at, first.size(), first) != 0;
-  })) << all;
+  ASSERT_TRUE(watched.shows("contingency is off")) << watched.everything();
+  watched.type("\x1a");
+  ASSERT_TRUE(watched.shows(restored)) << watched.everything();
+  watched.signal(SIGCONT);
+  ASSERT_TRUE(watched.shows(opened)) << watched.everything();
+  ASSERT_TRUE(watched.shows("contingency is off")) << watched.everything();
+  watched.type("\x03");
+  EXPECT_EQ(watched.exit_code(), 0);
+}
+
+TEST(Watch, ComesBackWithTheLastEventItHeard) {
+  temporary_folder const folder;
+  socket_server const daemon(folder.file("s"), 200, "id: run-7\nevent: snapshot\ndata: {\"health\":\"ok\"}\n\n",
+                             "text/event-stream");
+  running_program watched(watching(daemon.path()));
+  ASSERT_TRUE(watched.complains("answers again")) << watched.complaints();
+  auto const asked = daemon.requests();
+  ASSERT_GE(asked.size(), 2U);
+  EXPECT_EQ(asked[0].find("Last-Event-ID"), std::string::npos) << asked[0];
+  EXPECT_NE(asked[1].find("\r\nLast-Event-ID: run-7\r\n"), std::string::npos) << asked[1];
 }
 
 TEST(Watch, FitsTheWindowAndItsChanges) {

@@ -10,8 +10,8 @@
 
 namespace tideover::test {
 
-socket_server::socket_server(std::string path, int status, std::string body, const std::string& type)
-    : path_(std::move(path)) {
+socket_server::socket_server(std::string path, int status, std::string body, const std::string& type, then after)
+    : path_(std::move(path)), after_(after) {
   answer_ = "HTTP/1.1 " + std::to_string(status) + " Word\r\nContent-Type: " + type +
             "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
   sockaddr_un at{};
@@ -63,6 +63,11 @@ void socket_server::serve() {
       auto const n = ::send(peer, left.data(), left.size(), MSG_NOSIGNAL);
       if (n <= 0) break;
       left.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (after_ == then::wait) {
+      pollfd over[2] = {{peer, POLLRDHUP, 0}, {stop_[0], POLLIN, 0}};
+      while (::poll(over, 2, -1) < 0) {
+      }
     }
     ::close(peer);
   }

@@ -2,6 +2,7 @@
 // Not a daemon: for what commands make of answers that a real one gives only in rare moments.
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -11,7 +12,10 @@ namespace tideover::test {
 
 class socket_server {
  public:
-  socket_server(std::string path, int status, std::string body, const std::string& type = "application/json");
+  /// Once the answer is sent: close the connection, or keep it until the other side leaves.
+  enum class then : std::uint8_t { close, wait };
+  socket_server(std::string path, int status, std::string body, const std::string& type = "application/json",
+                then after = then::close);
   ~socket_server();
   socket_server(const socket_server&) = delete;
   socket_server& operator=(const socket_server&) = delete;
@@ -24,6 +28,7 @@ class socket_server {
   void serve();
 
   std::string path_;
+  then after_;
   std::string answer_;
   int listener_ = -1;
   int stop_[2] = {-1, -1};
