@@ -36,7 +36,7 @@ daemon::parts::parts(const daemon_options& given)
       log(given.log_descriptor),
       format(given.log_json ? ops::line_format::json : ops::line_format::text),
       events({.directory = given.state_directory}),
-      process{control, names, memory, clients, connections, machine_name(), {given.https_proxy, given.no_proxy}},
+      process{control, names, memory, clients, callers, machine_name(), {given.https_proxy, given.no_proxy}},
       current(std::make_shared<generation>(given.configuration, process, nullptr)),
       decisions(given.configuration->contingency, given.state_directory, events, current->contingency(), unix_seconds(),
                 clock::now()),

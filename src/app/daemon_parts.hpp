@@ -60,7 +60,7 @@ struct daemon::parts {
   net::event_loop& control = host.loop();
   net::resolver names;
   proxy::memory_budget memory;
-  std::atomic<std::size_t> connections{0};
+  proxy::caller_count callers;
   ops::line_writer log;
   ops::line_format const format;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};

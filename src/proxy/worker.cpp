@@ -11,6 +11,7 @@
 #include <chrono>
 
 #include "tideover/net/dialer.hpp"
+#include "tideover/net/socket_address.hpp"
 #include "tideover/proxy/session.hpp"
 
 namespace tideover::proxy {
@@ -196,13 +197,16 @@ net::task<void> worker::accept_from(std::shared_ptr<door> which) {
   auto& source = which->incoming;
   // One that closes still takes in whoever stands in the queue: the kernel would reset them.
   while (!reactions().stopping() && !(which->closing && socket.outlives_us)) {
-    int const fd = ::accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    net::socket_address from;
+    from.size = sizeof from.storage;
+    int const fd = ::accept4(socket.descriptor, reinterpret_cast<sockaddr*>(&from.storage), &from.size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       int const one = 1;
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       try {
         auto caller = std::make_unique<net::stream>(reactions(), fd);
-        net::spawn(serve(*this, std::move(caller), which), [](std::exception_ptr error) {
+        net::spawn(serve(*this, std::move(caller), which, from.owner()), [](std::exception_ptr error) {
           // One exchange's trouble ends that connection, nothing else.
           if (!error) return;
           try {
