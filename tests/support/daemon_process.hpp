@@ -24,6 +24,8 @@ struct daemon_options {
   std::string redirections = {};                   // of a shell, such as `>&-`, for what else its output may be
   std::vector<int> handed = {};                    // listening sockets that are handed down as systemd does
   std::string handed_names = {};                   // LISTEN_FDNAMES
+  std::optional<unsigned> user = {};               // who it runs as, without any capability, group the same; needs root
+  std::optional<std::uint64_t> most_threads = {};  // of that user: RLIMIT_NPROC, the soft limit
 };
 
 class daemon_process {
@@ -59,9 +61,12 @@ class daemon_process {
   std::string metrics() const;
   /// Sum of all samples of a metric whose label text contains every one of `parts` (such as `code="200"`).
   double metric(std::string_view name, const std::vector<std::string>& parts = {}) const;
-  /// Open descriptors and resident kilobytes, from /proc.
+  /// Open descriptors, resident kilobytes and processor time so far, from /proc.
   std::size_t open_descriptors() const;
   std::size_t resident_kib() const;
+  double processor_seconds() const;
+  /// The numbers of its threads whose names begin so.
+  std::vector<pid_t> threads(std::string_view name = {}) const;
 
  private:
   void spawn(const daemon_options& options);

@@ -83,6 +83,8 @@ class exchange_sink {
   virtual void finished(const exchange_record& record) = 0;
   /// `auth`: a configured key was refused, or the provider refuses keys that worked. Somebody has to look.
   virtual void key_refused(const config::upstream& by, const failure& what) = 0;
+  /// A caller could not be let in for want of something (`error`, an errno): accepting pauses.
+  virtual void accept_failed(int error) { (void)error; }
   /// A request waited so long before a local upstream, with success or without.
   virtual void queue_waited(const config::upstream& at, duration wait) {
     (void)at;
