@@ -29,10 +29,12 @@ std::size_t worker_count(const config::snapshot& configuration);
 
 struct daemon::parts {
   explicit parts(const daemon_options& options);
+  ~parts();  // ends what still runs
 
   void bind();
   void start_workers(listeners::plan& doors);
   void open_admin();
+  void start_threads();
   void worker_ended();
   void tick(time_point now);
   void log_breakers();
