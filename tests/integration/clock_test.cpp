@@ -195,12 +195,7 @@ TEST_F(Clock, ThatJumpsStopsNoWatchAndMakesNobodySpin) {
         return false;
       }
     };
-    auto const renewals = [&] {
-      auto const said = w.daemon().standard_error();
-      std::size_t n = 0;
-      for (auto at = said.find("were renewed"); at != std::string::npos; at = said.find("were renewed", at + 1)) ++n;
-      return n;
-    };
+    auto const renewals = [&] { return w.daemon().times_said("certificates were renewed"); };
     EXPECT_TRUE(is_trusted());
     // Once before: the daemon has begun to look, and the next look is due by the clock that does not jump.
     put(ca.self_signed());

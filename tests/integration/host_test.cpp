@@ -64,12 +64,6 @@ TEST(OutOfDescriptors, IsSaidOnceWhenItBeginsAndOnceWhenItIsOver) {
   options.arguments = {"--workers", "1"};
   w.start(options);
   expect_cloud(w.chat());
-  auto const times = [&](const char* what) {
-    auto const text = w.daemon().standard_error();
-    std::size_t n = 0;
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
-    return n;
-  };
   raw_client scraper(w.daemon().admin_port());  // has its descriptor before there are none
   EXPECT_EQ(scraper.get("/livez").status, 200);
   set_limit(w.daemon(), RLIMIT_NOFILE, 3);
@@ -81,12 +75,12 @@ TEST(OutOfDescriptors, IsSaidOnceWhenItBeginsAndOnceWhenItIsOver) {
     auto const at = text.find("tideover_accept_errors_total{reason=\"EMFILE\"} ");
     return at != std::string::npos && std::stod(text.substr(text.find(' ', at))) >= 3;
   }));
-  EXPECT_EQ(times("accepting connections pauses"), 1U);
-  EXPECT_EQ(times("accepting connections goes on"), 0U);
+  EXPECT_EQ(w.daemon().times_said("accepting connections pauses"), 1U);
+  EXPECT_EQ(w.daemon().times_said("accepting connections goes on"), 0U);
   set_limit(w.daemon(), RLIMIT_NOFILE, RLIM_INFINITY);
   expect_cloud(waiting.read_answer());
-  EXPECT_TRUE(eventually([&] { return times("accepting connections goes on") == 1; }));
-  EXPECT_EQ(times("accepting connections pauses"), 1U);
+  EXPECT_TRUE(eventually([&] { return w.daemon().times_said("accepting connections goes on") == 1; }));
+  EXPECT_EQ(w.daemon().times_said("accepting connections pauses"), 1U);
 }
 
 TEST(OutOfDescriptors, ACloudThatCannotBeDialledIsNotBlamed) {

@@ -1,7 +1,6 @@
 // A user without any right: a port that is not for everybody, and a limit of threads. One line says what to do, or the
 // requests that need what is missing are served otherwise.
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,12 +34,6 @@ class Unprivileged : public testing::Test {
   }
 };
 
-std::size_t count_of(const std::string& text, const std::string& words) {
-  std::size_t n = 0;
-  for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++n;
-  return n;
-}
-
 TEST_F(Unprivileged, APortThatIsNotForEverybodyIsOneLineThatSaysWhatToDo) {
   unsigned first_free = 0;
   std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_free;
@@ -56,7 +49,7 @@ TEST_F(Unprivileged, APortThatIsNotForEverybodyIsOneLineThatSaysWhatToDo) {
     EXPECT_FALSE(daemon.serves());
     EXPECT_EQ(daemon.wait_for_exit(), 1);
     auto const said = daemon.standard_error();
-    EXPECT_EQ(count_of(said, "\n"), 1U) << said;
+    EXPECT_EQ(daemon.times_said("\n"), 1U) << said;
     for (auto const* words :
          {"cannot listen on 127.0.0.1:1: ", "CAP_NET_BIND_SERVICE", "tideover.socket", "higher port"})
       EXPECT_NE(said.find(words), std::string::npos) << words << " is missing in: " << said;
@@ -82,7 +75,7 @@ TEST_F(Unprivileged, ALimitThatLeavesNoRoomForAThreadOfTheStartIsOneLine) {
     }
     EXPECT_EQ(daemon.wait_for_exit(), 1);
     auto const said = daemon.standard_error();
-    EXPECT_EQ(count_of(said, "\n"), 1U) << said;
+    EXPECT_EQ(daemon.times_said("\n"), 1U) << said;
     EXPECT_NE(said.find("TasksMax="), std::string::npos) << said;
     std::string const before = "cannot start a thread (";
     auto const at = said.find(before);
@@ -97,9 +90,7 @@ bool limit_threads(const daemon_process& daemon, unsigned user, rlim_t most) {
   pid_t const child = ::fork();
   if (child == 0) {  // bare system calls only: this program has other threads
     rlimit limit{};
-    bool const done = ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
-                      ::syscall(SYS_setresuid, user, user, user) == 0 &&
-                      ::prlimit(daemon.pid(), RLIMIT_NPROC, nullptr, &limit) == 0 &&
+    bool const done = become(user) && ::prlimit(daemon.pid(), RLIMIT_NPROC, nullptr, &limit) == 0 &&
                       (limit.rlim_cur = std::min(most, limit.rlim_max), true) &&
                       ::prlimit(daemon.pid(), RLIMIT_NPROC, &limit, nullptr) == 0;
     ::_exit(done ? 0 : 1);

@@ -46,13 +46,6 @@ std::string hand_over(const temporary_folder& folder, const std::string& from, u
   return copy;
 }
 
-/// In a child before exec: only bare system calls, because the C library's would wait for threads that the child does
-/// not have.
-bool become(unsigned user) {
-  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
-         ::syscall(SYS_setresuid, user, user, user) == 0;
-}
-
 /// The program of this build, unless the environment names another one (an installed one, or one with sanitizers).
 std::string program() {
   auto const* other = std::getenv("TIDEOVER_BIN");
@@ -67,6 +60,12 @@ std::uint16_t port_of(const std::string& address) {
 }
 
 }  // namespace
+
+// Only bare system calls, because the C library's would wait for threads that the child does not have.
+bool become(unsigned user) {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
+         ::syscall(SYS_setresuid, user, user, user) == 0;
+}
 
 daemon_process::daemon_process(const daemon_options& options) {
   if (!options.yaml.empty()) folder_.write("tideover.yaml", options.yaml);
@@ -219,6 +218,13 @@ std::optional<int> daemon_process::stop() {
 
 std::string daemon_process::standard_output() const { return read_file(folder_.file("stdout")); }
 std::string daemon_process::standard_error() const { return read_file(folder_.file("stderr")); }
+
+std::size_t daemon_process::times_said(std::string_view words) const {
+  auto const text = standard_error();
+  std::size_t n = 0;
+  for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++n;
+  return n;
+}
 
 std::vector<nlohmann::json> daemon_process::log_lines() const {
   std::vector<nlohmann::json> lines;

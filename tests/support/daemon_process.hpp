@@ -50,6 +50,8 @@ class daemon_process {
 
   std::string standard_output() const;
   std::string standard_error() const;
+  /// How often these words stand in its standard error.
+  std::size_t times_said(std::string_view words) const;
   std::string all_output() const { return standard_output() + standard_error(); }
 
   /// Every line of output that is a JSON object.
@@ -80,5 +82,8 @@ class daemon_process {
   std::vector<std::uint16_t> ports_;
   std::uint16_t admin_port_ = 0;
 };
+
+/// In a child between fork and exec or exit: this user without any right, group the same. False: not permitted.
+bool become(unsigned user);
 
 }  // namespace tideover::test
