@@ -19,6 +19,7 @@
 #include "tideover/app/logging.hpp"
 #include "tideover/app/service_manager.hpp"
 #include "tideover/config/places.hpp"
+#include "tideover/core/thread.hpp"
 #include "tideover/ops/durable_file.hpp"
 
 namespace tideover::app {
@@ -101,7 +102,7 @@ class signal_listener {
   signal_listener(daemon& running, const service_manager& manager)
       : running_(running), manager_(manager), signals_(context_, SIGTERM, SIGINT, SIGHUP) {
     listen();
-    thread_ = std::thread([this] { context_.run(); });
+    thread_ = start_thread("signals", [this] { context_.run(); });
   }
   ~signal_listener() {
     context_.stop();

@@ -9,6 +9,7 @@
 
 #include "daemon_parts.hpp"
 #include "explain_view.hpp"
+#include "tideover/core/thread.hpp"
 
 namespace tideover::app {
 
@@ -36,7 +37,7 @@ daemon::parts::parts(const daemon_options& given)
       log(given.log_descriptor),
       format(given.log_json ? ops::line_format::json : ops::line_format::text),
       events({.directory = given.state_directory}),
-      process{control, names, memory, clients, connections, machine_name(), {given.https_proxy, given.no_proxy}},
+      process{control, names, memory, clients, callers, machine_name(), {given.https_proxy, given.no_proxy}},
       current(std::make_shared<generation>(given.configuration, process, nullptr)),
       decisions(given.configuration->contingency, given.state_directory, events, current->contingency(), unix_seconds(),
                 clock::now()),
@@ -110,28 +111,39 @@ void daemon::parts::tick(time_point now) {
   log_breakers();
 }
 
-daemon::daemon(const daemon_options& options) : parts_(std::make_unique<parts>(options)) { parts_->bind(); }
-
-daemon::~daemon() {
-  for (auto& t : parts_->threads)
-    if (t.joinable()) t.join();
-}
-
-const bound_addresses& daemon::addresses() const { return parts_->addresses; }
-
-void daemon::run() {
-  auto& p = *parts_;
-  p.running = p.workers.size();
-  for (auto& w : p.workers) {
-    p.threads.emplace_back([&p, worker = w.get()] {
+/// Here and not in run(): whoever has a daemon may tell others that it serves.
+void daemon::parts::start_threads() {
+  running = workers.size();
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    threads.push_back(start_thread("worker-" + std::to_string(i), [this, worker = workers[i].get()] {
       try {
         worker->run();
       } catch (const std::exception& e) {
         spdlog::critical("a worker ended with an unexpected error: {}", e.what());
       }
-      p.control.inbox()->post([&p] { p.worker_ended(); });
-    });
+      control.inbox()->post([this] { worker_ended(); });
+    }));
   }
+}
+
+daemon::parts::~parts() {
+  if (threads.empty()) return;
+  // Nobody ran, or not to the end: not all threads could be made, for instance.
+  for (auto& w : workers) w->stop_now();
+  for (auto& t : threads) t.join();
+}
+
+daemon::daemon(const daemon_options& options) : parts_(std::make_unique<parts>(options)) {
+  parts_->bind();
+  parts_->start_threads();
+}
+
+daemon::~daemon() = default;
+
+const bound_addresses& daemon::addresses() const { return parts_->addresses; }
+
+void daemon::run() {
+  auto& p = *parts_;
   p.control.on_tick = [&p](time_point now) { p.tick(now); };
   p.host.run();
   for (auto& t : p.threads) t.join();

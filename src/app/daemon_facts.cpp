@@ -36,7 +36,7 @@ ops::status_facts daemon::parts::facts() {
   for (const auto& watch : local().watches())
     f.local.push_back({watch->upstream(), watch->current(), watch->problem()});
   f.readiness = local().report();
-  f.connections = connections.load(std::memory_order_relaxed);
+  f.connections = callers.inside();
   f.log_lines_dropped = log.dropped();
   auto const journal = events.state();
   f.journal_lines_lost = journal.lost;

@@ -29,10 +29,12 @@ std::size_t worker_count(const config::snapshot& configuration);
 
 struct daemon::parts {
   explicit parts(const daemon_options& options);
+  ~parts();  // ends what still runs
 
   void bind();
   void start_workers(listeners::plan& doors);
   void open_admin();
+  void start_threads();
   void worker_ended();
   void tick(time_point now);
   void log_breakers();
@@ -60,7 +62,7 @@ struct daemon::parts {
   net::event_loop& control = host.loop();
   net::resolver names;
   proxy::memory_budget memory;
-  std::atomic<std::size_t> connections{0};
+  proxy::caller_count callers;
   ops::line_writer log;
   ops::line_format const format;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};

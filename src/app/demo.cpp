@@ -18,6 +18,7 @@
 #include "tideover/app/daemon.hpp"
 #include "tideover/app/logging.hpp"
 #include "tideover/app/stand_in.hpp"
+#include "tideover/core/thread.hpp"
 
 namespace tideover::app {
 
@@ -165,7 +166,7 @@ int run_demo(const run_command& command) try {
       std::cerr << "tideover: " << e.what() << " The demo takes another port.\n";
     }
   }
-  std::thread serving([&] { running->run(); });
+  auto serving = start_thread("control", [&] { running->run(); });
   auto const address = running->addresses().proxy.front();
   say("Tideover demo: the real proxy on " + address + ", between");
   say("  a stand-in cloud  " + cloud.url() + "   (not OpenAI: a small server inside this process)");

@@ -28,6 +28,7 @@ class exchange_reporter : public proxy::exchange_sink {
   }
   void chunk_gap(const config::upstream& from, duration gap) override { metrics_.chunk_gap(from.name, gap); }
   void queue_waited(const config::upstream& at, duration wait) override { metrics_.queue_waited(at.name, wait); }
+  void accept_failed(int error) override { metrics_.accept_failed(error); }
   void finished(const proxy::exchange_record& record) override {
     metrics_.record(record);
     refusals_.note(record, clock::now());

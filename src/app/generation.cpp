@@ -66,7 +66,7 @@ proxy::services generation::make_services(config::snapshot_ptr configuration, co
   made.health = &health_;
   made.contingency = &contingency_;
   made.clients = &process.clients;
-  made.connections = &process.connections;
+  made.callers = &process.callers;
   made.configuration = std::move(configuration);
   return made;
 }

@@ -2,7 +2,6 @@
 // Not the process: listeners, workers, journal and operators' decisions outlive every configuration.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,7 +20,7 @@ struct process_parts {
   net::resolver& names;
   proxy::memory_budget& memory;
   proxy::client_gate& clients;
-  std::atomic<std::size_t>& connections;
+  proxy::caller_count& callers;
   std::string machine_name;
   net::proxy_environment environment;
 };

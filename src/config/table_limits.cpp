@@ -45,6 +45,20 @@ std::vector<key_row> the_rest() {
        .store = store_limit<&limits::connections>,
        .least = 1,
        .most = 1'000'000},
+      {.path = "limits.connections_per_address",
+       .kind = k::auto_or_integer,
+       .default_text = "auto",
+       .description =
+           "Of those, from one address (IPv6: one /64). auto: half of limits.connections from another machine, no "
+           "limit from loopback. A number holds for all. Behind a reverse proxy: the number of limits.connections.",
+       .store =
+           [](b& to, const v& x) {
+             to.made.limits.connections_per_address.reset();
+             if (const auto* most = std::get_if<std::int64_t>(&x))
+               to.made.limits.connections_per_address = static_cast<std::size_t>(*most);
+           },
+       .least = 1,
+       .most = 1'000'000},
       timeout("limits.head_timeout", "10s", "Time for a request's head to arrive.", store_limit<&limits::head_timeout>),
       timeout("limits.keep_alive", "75s", "How long an idle caller stays connected.", store_limit<&limits::keep_alive>),
       timeout("limits.write_stall", "60s", "How long a caller may stop reading.", store_limit<&limits::write_stall>),

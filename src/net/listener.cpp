@@ -18,7 +18,10 @@ constexpr int backlog = 4096;
 std::string explain(const std::string& where, int error) {
   std::string text = "cannot listen on " + where + ": " + std::strerror(error);
   if (error == EADDRINUSE) text += ". Is another Tideover running? Choose another address with --listen or --admin.";
-  if (error == EACCES) text += ". Ports below 1024 need a privilege; choose a higher one.";
+  if (error == EACCES)
+    text +=
+        ". Ports below 1024 need a privilege: give Tideover CAP_NET_BIND_SERVICE, let systemd open the socket "
+        "(tideover.socket), or choose a higher port.";
   return text;
 }
 

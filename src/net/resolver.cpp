@@ -11,6 +11,8 @@
 #include <mutex>
 #include <thread>
 
+#include "tideover/core/thread.hpp"
+
 namespace tideover::net {
 
 namespace {
@@ -40,7 +42,7 @@ struct resolver::state {
   /// Called with the mutex held. False: no thread could be started; the lookup is over before it began.
   static bool begin(const std::shared_ptr<state>& shared, const name_key& name, std::uint64_t number) {
     try {
-      std::thread([shared, name, number] { shared->look_up(name, number); }).detach();
+      start_thread("lookup", [shared, name, number] { shared->look_up(name, number); }).detach();
       return true;
     } catch (const std::exception&) {  // no thread, no memory
       (void)shared->cache.finished(name, number, {}, clock::now());

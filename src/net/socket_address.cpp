@@ -7,12 +7,23 @@
 
 namespace tideover::net {
 
-ip_kind socket_address::kind() const {
-  if (family() == AF_INET) {
-    auto const& ip = reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr;
-    return kind_of_ip({reinterpret_cast<const unsigned char*>(&ip), sizeof ip});
+namespace {
+
+std::span<const unsigned char> ip_of(const socket_address& at) {
+  if (at.family() == AF_INET) {
+    auto const& ip = reinterpret_cast<const sockaddr_in*>(&at.storage)->sin_addr;
+    return {reinterpret_cast<const unsigned char*>(&ip), sizeof ip};
   }
-  return kind_of_ip(reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr.s6_addr);
+  return reinterpret_cast<const sockaddr_in6*>(&at.storage)->sin6_addr.s6_addr;
+}
+
+}  // namespace
+
+ip_kind socket_address::kind() const { return kind_of_ip(ip_of(*this)); }
+
+std::optional<ip_owner> socket_address::owner() const {
+  if (family() != AF_INET && family() != AF_INET6) return std::nullopt;
+  return owner_of_ip(ip_of(*this));
 }
 
 bool socket_address::points_inward() const {

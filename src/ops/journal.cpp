@@ -14,6 +14,7 @@
 #include <system_error>
 #include <thread>
 
+#include "tideover/core/thread.hpp"
 #include "tideover/ops/access_log.hpp"
 
 namespace tideover::ops {
@@ -152,7 +153,7 @@ std::string journal_line(const journal_entry& entry, std::int64_t unix_microseco
 
 struct journal::parts {
   explicit parts(journal_settings s) : settings(std::move(s)), file(settings) {
-    thread = std::thread([this] { run(); });
+    thread = start_thread("journal", [this] { run(); });
   }
 
   struct waiting_line {

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <thread>
 
+#include "tideover/core/thread.hpp"
 #include "tideover/ops/access_log.hpp"
 
 namespace tideover::ops {
@@ -31,7 +32,7 @@ struct line_writer::state {
   explicit state(int fd) : descriptor(fd) {
     struct stat about {};
     is_file = fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
-    thread = std::thread([this] { run(); });
+    thread = start_thread("log", [this] { run(); });
   }
 
   void run();

@@ -155,6 +155,9 @@ struct exchange_times {
   histogram_cell overhead;
 };
 
+/// What accepting a connection may fail for; the last one stands for all others.
+inline constexpr std::array<std::string_view, 4> accept_reasons{"EMFILE", "ENFILE", "ENOMEM", "other"};
+
 struct worker_metrics::cells {
   cell_map<request_labels<std::string>, request_view, counter_cell> requests;
   cell_map<failover_labels<std::string>, failover_view, counter_cell> failovers;
@@ -162,6 +165,7 @@ struct worker_metrics::cells {
   cell_map<upstream_label<std::string>, upstream_view, histogram_cell> first_content;
   cell_map<upstream_label<std::string>, upstream_view, histogram_cell> chunk_gap;
   cell_map<upstream_label<std::string>, upstream_view, histogram_cell> queue_wait;
+  std::array<counter_cell, accept_reasons.size()> accept_errors;
 };
 
 }  // namespace tideover::ops

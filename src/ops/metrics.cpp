@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <cerrno>
 #include <functional>
 #include <map>
 
@@ -182,10 +183,15 @@ void worker_metrics::queue_waited(std::string_view upstream, duration wait) {
   cells_->queue_wait.at(upstream_view(upstream)).observe(wait);
 }
 
+void worker_metrics::accept_failed(int error) {
+  auto const which = error == EMFILE ? 0u : error == ENFILE ? 1u : error == ENOMEM ? 2u : 3u;
+  cells_->accept_errors[which].add(1);
+}
+
 void metrics_registry::add(const worker_metrics* worker) { workers_.push_back(worker); }
 
 std::string metrics_registry::render(const process_view& view) const {
-  counter_sums requests, failovers;
+  counter_sums requests, failovers, accept_errors;
   histogram_sums durations, overheads, first_contents, gaps, queue_waits;
   for (const auto* worker : workers_) {
     const auto& cells = *worker->cells_;
@@ -202,6 +208,8 @@ std::string metrics_registry::render(const process_view& view) const {
     });
     cells.first_content.visit([&](const auto& k, const histogram_cell& c) { first_contents[k.upstream].add(c); });
     cells.chunk_gap.visit([&](const auto& k, const histogram_cell& c) { gaps[k.upstream].add(c); });
+    for (std::size_t i = 0; i < accept_reasons.size(); ++i)
+      accept_errors[{std::string(accept_reasons[i])}] += cells.accept_errors[i].read();
     cells.queue_wait.visit([&](const auto& k, const histogram_cell& c) { queue_waits[k.upstream].add(c); });
   }
 
@@ -218,6 +226,8 @@ std::string metrics_registry::render(const process_view& view) const {
   out.push_back(histograms("tideover_overhead_seconds", "Time not spent waiting for an upstream", overheads));
   out.push_back(
       histograms("tideover_local_queue_wait_seconds", "Before a place at the local upstream was free", queue_waits));
+  out.push_back(counters("tideover_accept_errors_total",
+                         "Times a connection could not be accepted and accepting paused", {"reason"}, accept_errors));
   append_view(out, view);
   append_process(out);
   // A family without a series would print its help for nothing.

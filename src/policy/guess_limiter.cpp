@@ -1,24 +1,18 @@
 #include "tideover/policy/guess_limiter.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 namespace tideover::policy {
 
-/// One household or one machine has a whole /64 of IPv6 addresses to guess from (RFC 6177): its first four groups
-/// count. Written with `::` earlier than that, what stands before it does.
-std::string guess_limiter::whose(std::string_view address) {
-  if (std::count(address.begin(), address.end(), ':') < 2) return std::string(address);
-  std::size_t at = 0;
-  for (int group = 0; group < 4; ++group) {
-    auto const colon = address.find(':', at);
-    if (colon == std::string_view::npos) return std::string(address);
-    if (colon + 1 < address.size() && address[colon + 1] == ':') {
-      // ::1 and ::ffff:a.b.c.d are addresses of single machines.
-      return colon == 0 ? std::string(address) : std::string(address.substr(0, colon)) + "::/64";
-    }
-    at = colon + 1;
-  }
-  return std::string(address.substr(0, at)) + ":/64";
+/// What is no IP address (a unix socket has none) is nobody's in particular: all of that kind count together.
+ip_owner guess_limiter::whose(std::string_view address) {
+  std::string const text(address);
+  unsigned char bytes[16];
+  if (::inet_pton(AF_INET, text.c_str(), bytes) == 1) return owner_of_ip({bytes, 4});
+  if (::inet_pton(AF_INET6, text.c_str(), bytes) == 1) return owner_of_ip(bytes);
+  return {};
 }
 
 std::optional<duration> guess_limiter::must_wait(std::string_view address, time_point now) const {

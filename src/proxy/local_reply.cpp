@@ -36,12 +36,23 @@ net::task<after_exchange> exchange::refuse_unreadable(int status) {
       break;
     case 414: error.message = "The request target is too long."; break;
     case 431: error.message = "The head of the request is too large (limits.request_head)."; break;
-    case 503:
-      error.code = "too_many_connections";
-      error.message = "Too many connections (limits.connections).";
-      break;
     case 505: error.message = "This HTTP version is not supported: use HTTP/1.1."; break;
     default: error.message = "This is not a well-formed HTTP/1.1 request."; break;
+  }
+  co_await reply_error(std::move(error));
+  co_return then_;
+}
+
+net::task<after_exchange> exchange::refuse_entry(policy::welcome said) {
+  body_unread_ = true;
+  adapt::own_error error;
+  error.status = 503;
+  if (said == policy::welcome::too_many_from_address) {
+    error.code = "too_many_connections_from_address";
+    error.message = "Too many connections from one address (limits.connections_per_address).";
+  } else {
+    error.code = "too_many_connections";
+    error.message = "Too many connections (limits.connections).";
   }
   co_await reply_error(std::move(error));
   co_return then_;

@@ -20,16 +20,13 @@ constexpr auto reading_time = std::chrono::milliseconds(250);
 
 /// Keeps the counts right however the session ends.
 struct session_scope {
-  explicit session_scope(worker& home) : home_(home), count_(*home.newest().connections) {
+  session_scope(worker& home, const std::optional<ip_owner>& from)
+      : home_(home), place_(*home.newest().callers, from, home.newest().configuration->limits) {
     home_.session_began();
-    count_.fetch_add(1, std::memory_order_relaxed);
   }
-  ~session_scope() {
-    count_.fetch_sub(1, std::memory_order_relaxed);
-    home_.session_ended();
-  }
+  ~session_scope() { home_.session_ended(); }
   worker& home_;
-  std::atomic<std::size_t>& count_;  // the process's, whatever the configuration
+  caller_count::place place_;  // in the process's count, whatever the configuration
 };
 
 net::task<bool> shake_hands(worker& home, net::stream& caller, const net::ssl_context& tls, time_point by) {
@@ -64,8 +61,11 @@ net::task<void> linger(worker& home, net::stream& caller) {
 
 }  // namespace
 
-net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance) {
-  session_scope const scope(home);
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance,
+                      std::optional<ip_owner> from) {
+  session_scope const scope(home, from);
+  auto const welcome = scope.place_.said();
+  if (welcome == policy::welcome::turned_away) co_return;
   if (entrance->socket.tls) {
     auto const by = after(clock::now(), home.newest().configuration->limits.head_timeout);
     bool const secure = co_await shake_hands(home, *caller, entrance->socket.tls, by);
@@ -74,8 +74,7 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
 
   bool first = true;  // nothing was asked here yet
   std::string carry;  // what came behind the last request; an idle connection holds nothing else
-  bool const overfull =
-      home.newest().connections->load(std::memory_order_relaxed) > home.newest().configuration->limits.connections;
+  bool const overfull = welcome != policy::welcome::come_in;
   for (;;) {
     // A reload may come with every wait: limits and scratch memory are those of the moment.
     auto limits = home.newest().configuration->limits;
@@ -145,8 +144,9 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
         auto const parsed = net::parse_request_head({scratch, head_bytes}, head);
         if (parsed != net::head_status::ok) unreadable = net::status_code(parsed);
       }
-      if (unreadable == 0 && overfull) unreadable = 503;
-      if (unreadable != 0) {
+      if (unreadable == 0 && overfull) {
+        then = co_await x.refuse_entry(welcome);
+      } else if (unreadable != 0) {
         then = co_await x.refuse_unreadable(unreadable);
       } else {
         then = co_await x.run({scratch, have}, std::move(head));

@@ -11,6 +11,7 @@
 #include <chrono>
 
 #include "tideover/net/dialer.hpp"
+#include "tideover/net/socket_address.hpp"
 #include "tideover/proxy/session.hpp"
 
 namespace tideover::proxy {
@@ -194,15 +195,19 @@ net::task<void> worker::connect_spare(std::shared_ptr<worker_generation> of, std
 net::task<void> worker::accept_from(std::shared_ptr<door> which) {
   auto& socket = which->socket;
   auto& source = which->incoming;
+  bool paused = false;
   // One that closes still takes in whoever stands in the queue: the kernel would reset them.
   while (!reactions().stopping() && !(which->closing && socket.outlives_us)) {
-    int const fd = ::accept4(socket.descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    net::socket_address from;
+    from.size = sizeof from.storage;
+    int const fd = ::accept4(socket.descriptor, reinterpret_cast<sockaddr*>(&from.storage), &from.size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       int const one = 1;
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       try {
         auto caller = std::make_unique<net::stream>(reactions(), fd);
-        net::spawn(serve(*this, std::move(caller), which), [](std::exception_ptr error) {
+        net::spawn(serve(*this, std::move(caller), which, from.owner()), [](std::exception_ptr error) {
           // One exchange's trouble ends that connection, nothing else.
           if (!error) return;
           try {
@@ -218,20 +223,26 @@ net::task<void> worker::accept_from(std::shared_ptr<door> which) {
       }
       continue;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    int const error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      // Not before nobody waits any more: while some come in and the next cannot, it still pauses.
+      if (std::exchange(paused, false) && --paused_doors_ == 0) spdlog::info("accepting connections goes on");
       if (which->closing) break;
       source.clear(net::readable);
       (void)co_await reactions().wait(never, on(source, net::readable), on(which->closing_signal, net::signalled));
       continue;
     }
-    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
     if (which->closing) break;
     // Out of descriptors or memory: those who are here are served on; the next try comes a little later.
-    spdlog::warn("accepting connections pauses: {}", std::error_code(errno, std::generic_category()).message());
+    sink_.accept_failed(error);
+    if (!std::exchange(paused, true) && ++paused_doors_ == 1)
+      spdlog::warn("accepting connections pauses: {}", std::error_code(error, std::generic_category()).message());
     net::event_source nothing;
     (void)co_await reactions().wait(after(clock::now(), accept_pause), on(nothing, net::signalled),
                                     on(which->closing_signal, net::signalled));
   }
+  if (paused) --paused_doors_;
   ::close(socket.descriptor);
   socket.descriptor = -1;
 }

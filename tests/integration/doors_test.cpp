@@ -1,5 +1,8 @@
 // Who knocks at the doors, in which way, and in what numbers: floods, guesses, pretenders, odd targets.
+#include <functional>
+
 #include "integration/world.hpp"
+#include "support/own_network.hpp"
 
 namespace tideover::test {
 namespace {
@@ -103,6 +106,207 @@ TEST(TooManyCallers, WhoSayNothingDoNotStay) {
     EXPECT_EQ(heard, "");
   }
   for (auto& one : inside) EXPECT_EQ(one->get("/api/version").status, 200) << "they may idle as before";
+}
+
+/// All of 127.0.0.0/8 is this machine.
+std::unique_ptr<raw_client> caller_from(std::uint16_t port, const char* address) {
+  return std::make_unique<raw_client>(wire::connect(port, "127.0.0.1", address));
+}
+
+bool is_one_too_many(const http_answer& answer) {
+  return answer.status == 503 && answer.field("x-tideover-error") == "too_many_connections_from_address";
+}
+
+TEST(TooManyCallersOfOneAddress, AreToldWhicheverWorkerTheyComeToAndOthersAreServed) {
+  world w;
+  world_options options;
+  options.arguments = {"--workers", "4"};
+  options.more = "limits: {connections: 100, connections_per_address: 12}";
+  w.start(options);
+  std::vector<std::unique_ptr<raw_client>> inside;
+  for (int i = 0; i < 12; ++i) {
+    inside.push_back(caller_from(w.port(), "127.0.0.2"));
+    EXPECT_EQ(inside.back()->get("/api/version").status, 200);
+  }
+  for (int i = 0; i < 5; ++i) {
+    auto const late = caller_from(w.port(), "127.0.0.2");
+    auto const refused = late->post("/v1/chat/completions", chat_body);
+    EXPECT_TRUE(is_one_too_many(refused)) << refused.status << refused.body;
+    EXPECT_EQ(refused.field("connection"), "close");
+    EXPECT_TRUE(refused.has("retry-after"));
+    std::string rest;
+    EXPECT_EQ(late->read_to_end(rest), io::end);
+  }
+  EXPECT_EQ(w.openai.requests().size(), 0U);
+  expect_cloud(caller_from(w.port(), "127.0.0.3")->post("/v1/chat/completions", chat_body));
+  expect_cloud(inside[0]->post("/v1/chat/completions", chat_body));
+  inside.pop_back();
+  EXPECT_TRUE(eventually(
+      [&] { return caller_from(w.port(), "127.0.0.2")->post("/v1/chat/completions", chat_body).status == 200; }));
+}
+
+TEST(TooManyCallersOfOneAddress, TakeNoPlaceOfOthersHoweverManyTheyAre) {
+  world w;
+  world_options options;
+  options.more = "limits: {connections: 6, connections_per_address: 3, keep_alive: 1h, head_timeout: 1h}";
+  w.start(options);
+  std::vector<std::unique_ptr<raw_client>> inside, beyond;
+  for (int i = 0; i < 3; ++i) {
+    inside.push_back(caller_from(w.port(), "127.0.0.2"));
+    EXPECT_EQ(inside.back()->get("/api/version").status, 200);
+  }
+  for (int i = 0; i < 60; ++i) beyond.push_back(caller_from(w.port(), "127.0.0.2"));
+  for (int i = 0; i < 3; ++i) {
+    inside.push_back(caller_from(w.port(), "127.0.0.3"));
+    EXPECT_EQ(inside.back()->get("/api/version").status, 200);
+  }
+  for (auto& one : beyond) {
+    std::string heard;
+    auto const ended = one->read_to_end(heard);
+    EXPECT_TRUE(ended == io::end || ended == io::reset);
+    EXPECT_EQ(heard, "");
+  }
+  for (auto& one : inside) EXPECT_EQ(one->get("/api/version").status, 200) << "they may idle as before";
+}
+
+TEST(TooManyCallersOfOneAddress, AreCountedRightHoweverConnectionsEnd) {
+  test_ca const ca;
+  world w;
+  w.openai.on("/v1/completions", silence());
+  w.openai.on("/v1/chat/completions",
+              stream_then(openai::chat_events({}), 3, [](served_connection& c) { c.say_nothing(); }));
+  world_options options;
+  options.listen = "listen: [{address: \"127.0.0.1:0\"}, {address: \"127.0.0.1:0\", tls: {certificate: \"" +
+                   ca.good().certificate_file + "\", key: \"" + ca.good().key_file + "\"}}]";
+  options.more = "limits: {connections_per_address: 8, head_timeout: 500ms, keep_alive: 1h}";
+  w.start(options);
+  auto const secure = w.daemon().port(1);
+  auto const all_inside = [&] {
+    std::vector<std::unique_ptr<raw_client>> crowd;
+    for (int i = 0; i < 8; ++i) {
+      crowd.push_back(caller_from(w.port(), "127.0.0.2"));
+      if (crowd.back()->get("/api/version").status != 200) return false;
+    }
+    return true;
+  };
+  using ending = std::function<void(raw_client&)>;
+  struct row {
+    const char* what;
+    bool tls;
+    ending end;
+  };
+  for (auto const& r : std::vector<row>{
+           {"without a word", false, [](raw_client& c) { c.close(); }},
+           {"a reset at once", false, [](raw_client& c) { c.reset(); }},
+           {"half a head, then a reset", false,
+            [](raw_client& c) {
+              c.send("POST /v1/chat/completions HT");
+              c.reset();
+            }},
+           {"half a body, then a reset", false,
+            [](raw_client& c) {
+              c.send(post_bytes("").substr(0, 150));
+              c.reset();
+            }},
+           {"half a head, then silence", false,
+            [](raw_client& c) {
+              c.send("POST /v1/chat/completions HT");
+              EXPECT_EQ(c.read_answer().status, 408);
+            }},
+           {"what is no HTTP", false,
+            [](raw_client& c) {
+              c.send("\x16\x03\x01 hello\r\n\r\n");
+              EXPECT_EQ(c.read_answer().status, 400);
+            }},
+           {"a reset while a cloud is asked", false,
+            [](raw_client& c) {
+              c.request("POST", "/v1/completions", R"({"model":"m","prompt":"x"})");
+              c.reset();
+            }},
+           {"a reset in a stream", false,
+            [](raw_client& c) {
+              c.request("POST", "/v1/chat/completions", chat_stream_body);
+              EXPECT_EQ(c.read_head().status, 200);
+              EXPECT_TRUE(c.next_event());
+              c.reset();
+            }},
+           {"a handshake that is none", true,
+            [](raw_client& c) {
+              c.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+              std::string rest;
+              EXPECT_NE(c.read_to_end(rest), io::timed_out);
+            }},
+           {"a handshake that does not go on", true,
+            [](raw_client& c) {
+              c.send("\x16\x03\x01");
+              std::string rest;
+              EXPECT_NE(c.read_to_end(rest), io::timed_out);
+            }},
+       }) {
+    SCOPED_TRACE(r.what);
+    {
+      std::vector<std::unique_ptr<raw_client>> crowd;
+      for (int i = 0; i < 8; ++i) crowd.push_back(caller_from(r.tls ? secure : w.port(), "127.0.0.2"));
+      for (auto& one : crowd) r.end(*one);
+    }
+    EXPECT_TRUE(eventually(all_inside));
+  }
+}
+
+TEST(TooManyCallersOfOneAddress, AreHeldToWhatTheLastReloadSays) {
+  world w;
+  world_options options;
+  auto const limit = [&](const std::string& most) {
+    options.more = "limits: {connections_per_address: " + most + "}";
+    return options;
+  };
+  w.start(limit("2"));
+  auto const reload = [&](const std::string& most) {
+    w.daemon().folder().write("tideover.yaml", w.yaml(limit(most)));
+    auto const done = w.daemon().metric("tideover_config_last_reload_successful");
+    EXPECT_EQ(done, 1);
+    raw_client admin(w.daemon().folder().file("admin.sock"));
+    EXPECT_EQ(admin.post("/api/reload", "").status, 200);
+  };
+  std::vector<std::unique_ptr<raw_client>> inside;
+  auto const come = [&] {
+    auto one = caller_from(w.port(), "127.0.0.2");
+    auto const answer = one->get("/api/version");
+    if (answer.status == 200) inside.push_back(std::move(one));
+    return answer;
+  };
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(come().status, 200);
+  EXPECT_TRUE(is_one_too_many(come()));
+  reload("4");
+  EXPECT_TRUE(eventually([&] { return come().status == 200; }));
+  EXPECT_TRUE(eventually([&] { return inside.size() == 4 || come().status == 200; }));
+  EXPECT_TRUE(is_one_too_many(come()));
+  reload("3");
+  EXPECT_TRUE(is_one_too_many(come()));
+  for (auto& one : inside) EXPECT_EQ(one->get("/api/version").status, 200) << "who is inside stays";
+  reload("auto");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(come().status, 200) << "loopback has no limit unless a number is set";
+}
+
+TEST(TooManyCallersOfOneAddress, OfAnotherMachineLeaveHalfOfAllPlacesByThemselves) {
+  if (!has_own_network()) GTEST_SKIP() << "addresses beyond loopback need a network of the test's own, and that root";
+  world w;
+  world_options options;
+  options.listen = std::string("listen: [{address: \"") + cloud_address + ":0\", allow_unauthenticated: true}]";
+  options.more = "limits: {connections: 8}";
+  w.start(options);
+  auto const come = [&] { return std::make_unique<raw_client>(wire::connect(w.port(), cloud_address)); };
+  std::vector<std::unique_ptr<raw_client>> inside;
+  field_list const host{{"Host", cloud_address}};
+  for (int i = 0; i < 4; ++i) {
+    inside.push_back(come());
+    EXPECT_EQ(inside.back()->get("/api/version", host).status, 200);
+  }
+  EXPECT_TRUE(is_one_too_many(come()->get("/api/version", host)));
+  for (int i = 0; i < 4; ++i) {
+    inside.push_back(std::make_unique<raw_client>(wire::connect(w.port(), cloud_address, second_cloud_address)));
+    EXPECT_EQ(inside.back()->get("/api/version", host).status, 200);
+  }
 }
 
 TEST(Keys, AreTakenInOneFormAndNoOther) {

@@ -6,7 +6,6 @@
 
 #include <csignal>
 #include <fstream>
-#include <sstream>
 
 #include "integration/world.hpp"
 #include "support/own_network.hpp"
@@ -22,18 +21,6 @@ void set_limit(const daemon_process& daemon, __rlimit_resource what, rlim_t soft
   ASSERT_EQ(::prlimit(daemon.pid(), what, &limit, nullptr), 0);
 }
 
-/// Processor time so far, in clock ticks (proc(5), fields 14 and 15).
-long ticks_of(const daemon_process& daemon) {
-  std::ifstream file("/proc/" + std::to_string(daemon.pid()) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  std::istringstream rest(text.substr(text.rfind(')') + 2));
-  std::string word;
-  long user = 0, system = 0;
-  for (int i = 0; i < 11; ++i) rest >> word;
-  rest >> user >> system;
-  return user + system;
-}
-
 TEST(OutOfDescriptors, RunningStreamsFinishAcceptingPausesAndItHeals) {
   world w;
   gate door;
@@ -46,7 +33,7 @@ TEST(OutOfDescriptors, RunningStreamsFinishAcceptingPausesAndItHeals) {
   ASSERT_TRUE(streaming.next_event());
 
   set_limit(w.daemon(), RLIMIT_NOFILE, w.daemon().open_descriptors() + 10);
-  auto const ticks = ticks_of(w.daemon());
+  auto const spent_before = w.daemon().processor_seconds();
   auto const begun = steady::now();
   {
     std::vector<std::unique_ptr<raw_client>> crowd;
@@ -59,7 +46,7 @@ TEST(OutOfDescriptors, RunningStreamsFinishAcceptingPausesAndItHeals) {
     EXPECT_EQ(streaming.ended(), io::ok);
     EXPECT_NE(text.find("[DONE]"), std::string::npos);
     // A loop that tries again at once would take a whole processor for each worker.
-    auto const spent = static_cast<double>(ticks_of(w.daemon()) - ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    auto const spent = w.daemon().processor_seconds() - spent_before;
     auto const passed = std::chrono::duration<double>(steady::now() - begun).count();
     EXPECT_LT(spent, 0.5 * passed + 0.5);
   }
@@ -67,6 +54,33 @@ TEST(OutOfDescriptors, RunningStreamsFinishAcceptingPausesAndItHeals) {
   expect_cloud(w.chat());
   set_limit(w.daemon(), RLIMIT_NOFILE, RLIM_INFINITY);
   for (int i = 0; i < 20; ++i) expect_cloud(w.chat());
+  EXPECT_GE(w.daemon().metric("tideover_accept_errors_total", {"reason=\"EMFILE\""}), 1);
+  EXPECT_EQ(w.daemon().metric("tideover_accept_errors_total", {"reason=\"other\""}), 0);
+}
+
+TEST(OutOfDescriptors, IsSaidOnceWhenItBeginsAndOnceWhenItIsOver) {
+  world w;
+  world_options options;
+  options.arguments = {"--workers", "1"};
+  w.start(options);
+  expect_cloud(w.chat());
+  raw_client scraper(w.daemon().admin_port());  // has its descriptor before there are none
+  EXPECT_EQ(scraper.get("/livez").status, 200);
+  set_limit(w.daemon(), RLIMIT_NOFILE, 3);
+  raw_client waiting(w.port());
+  waiting.request("POST", "/v1/chat/completions", chat_body);
+  // Several tries, one line.
+  EXPECT_TRUE(eventually([&] {
+    auto const text = scraper.get("/metrics").body;
+    auto const at = text.find("tideover_accept_errors_total{reason=\"EMFILE\"} ");
+    return at != std::string::npos && std::stod(text.substr(text.find(' ', at))) >= 3;
+  }));
+  EXPECT_EQ(w.daemon().times_said("accepting connections pauses"), 1U);
+  EXPECT_EQ(w.daemon().times_said("accepting connections goes on"), 0U);
+  set_limit(w.daemon(), RLIMIT_NOFILE, RLIM_INFINITY);
+  expect_cloud(waiting.read_answer());
+  EXPECT_TRUE(eventually([&] { return w.daemon().times_said("accepting connections goes on") == 1; }));
+  EXPECT_EQ(w.daemon().times_said("accepting connections pauses"), 1U);
 }
 
 TEST(OutOfDescriptors, ACloudThatCannotBeDialledIsNotBlamed) {

@@ -1,9 +1,13 @@
 // The life of the process: starting, being watched, counting, draining, ending.
 #include <poll.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <thread>
 
 #include "integration/world.hpp"
@@ -352,9 +356,12 @@ struct notify_socket {
     path.copy(at.sun_path, sizeof at.sun_path - 1);
     EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
   }
-  std::string next() const {
+  bool waiting(int milliseconds) const {
     pollfd entry{fd.get(), POLLIN, 0};
-    if (::poll(&entry, 1, 60'000) != 1) return "nothing";
+    return ::poll(&entry, 1, milliseconds) == 1;
+  }
+  std::string next() const {
+    if (!waiting(60'000)) return "nothing";
     char text[512];
     auto const n = ::recv(fd.get(), text, sizeof text, 0);
     return n < 0 ? "nothing" : std::string(text, static_cast<std::size_t>(n));
@@ -381,6 +388,71 @@ TEST(AServiceManager, HearsReadyAliveAndStopping) {
   while (heard != "nothing" && !heard.starts_with("STOPPING=1")) heard = manager.next();
   EXPECT_TRUE(heard.starts_with("STOPPING=1"));
   EXPECT_EQ(w.daemon().wait_for_exit(), 0);
+}
+
+/// Holds one thread of another process and none of its others (ptrace(2), PTRACE_INTERRUPT). Of this test's own thread.
+class held_thread {
+ public:
+  explicit held_thread(pid_t thread) : thread_(thread) {
+    if (::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) return;
+    int status = 0;
+    holds_ = ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0 &&
+             ::waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status);
+  }
+  ~held_thread() { let_go(); }
+  held_thread(const held_thread&) = delete;
+  held_thread& operator=(const held_thread&) = delete;
+  bool holds() const { return holds_; }
+  void let_go() {
+    if (std::exchange(holds_, false)) ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
+  }
+
+ private:
+  pid_t thread_;
+  bool holds_ = false;
+};
+
+TEST(AServiceManager, HearsNothingWhileOneWorkerHangsAndIsToldAgainWhenItGoesOn) {
+  notify_socket const manager;
+  world w;
+  world_options options;
+  options.environment = {{"NOTIFY_SOCKET", manager.path}, {"WATCHDOG_USEC", "200000"}};
+  options.arguments = {"--workers", "2"};
+  w.start(options);
+  auto const workers = w.daemon().threads("worker-");
+  ASSERT_EQ(workers.size(), 2U);
+  auto heard = manager.next();
+  while (heard != "nothing" && heard != "WATCHDOG=1") heard = manager.next();
+  ASSERT_EQ(heard, "WATCHDOG=1");
+  held_thread hanging(workers[0]);
+  if (!hanging.holds()) GTEST_SKIP() << "ptrace is not permitted here: " << std::strerror(errno);
+
+  // The control loop answers again and again, and still no word comes; at a tenth of a second each it would.
+  auto const silent_for_twenty_answers = [&] {
+    while (manager.waiting(0)) (void)manager.next();
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(get(w.daemon().admin_port(), "/livez").status, 200);
+      if (manager.waiting(100)) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(eventually(silent_for_twenty_answers));
+
+  // Connections are spread by the kernel: some come to the one who hangs, and the other serves its own.
+  std::vector<std::unique_ptr<raw_client>> crowd;
+  std::vector<pollfd> answers;
+  for (int i = 0; i < 32; ++i) {
+    crowd.push_back(std::make_unique<raw_client>(w.port()));
+    crowd.back()->request("POST", "/v1/chat/completions", chat_body);
+    answers.push_back({crowd.back()->raw().fd(), POLLIN, 0});
+  }
+  EXPECT_GT(::poll(answers.data(), answers.size(), 60'000), 0) << "nobody was served";
+  EXPECT_FALSE(manager.waiting(0));
+
+  hanging.let_go();
+  heard = manager.next();
+  EXPECT_EQ(heard, "WATCHDOG=1");
+  for (auto& one : crowd) expect_cloud(one->read_answer());
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ daemon_process& world::start(const world_options& options) {
   daemon_options how;
   how.yaml = yaml(options);
   how.environment = options.environment;
+  how.arguments = options.arguments;
   how.handed = options.handed;
   how.handed_names = options.handed_names;
   daemon_ = std::make_unique<daemon_process>(how);

@@ -37,8 +37,9 @@ struct world_options {
   std::string admin_more;  // further keys of `admin`, such as `, token: {env: TOKEN}`
   std::string more;        // further top-level YAML
   std::map<std::string, std::string> environment;
-  std::vector<int> handed;   // listening sockets that somebody else opened
-  std::string handed_names;  // what they are called
+  std::vector<std::string> arguments;  // of the command line, such as --workers
+  std::vector<int> handed;             // listening sockets that somebody else opened
+  std::string handed_names;            // what they are called
 };
 
 /// Timeouts that make a silent peer fail soon; everything else stays generous.

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,20 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
+/// A copy of the program, the configuration and the state folder, all of which another user may not reach or write
+/// where they are.
+std::string hand_over(const temporary_folder& folder, const std::string& from, unsigned user) {
+  namespace fs = std::filesystem;
+  auto const copy = folder.file("tideover");
+  fs::copy_file(from, copy);
+  fs::permissions(copy, fs::perms::owner_all);
+  std::vector<std::string> all{folder.path()};
+  for (auto const& entry : fs::recursive_directory_iterator(folder.path())) all.push_back(entry.path().string());
+  for (auto const& path : all)
+    if (::lchown(path.c_str(), user, user) != 0) throw std::runtime_error("cannot give " + path + " away");
+  return copy;
+}
+
 /// The program of this build, unless the environment names another one (an installed one, or one with sanitizers).
 std::string program() {
   auto const* other = std::getenv("TIDEOVER_BIN");
@@ -46,6 +61,12 @@ std::uint16_t port_of(const std::string& address) {
 
 }  // namespace
 
+// Only bare system calls, because the C library's would wait for threads that the child does not have.
+bool become(unsigned user) {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
+         ::syscall(SYS_setresuid, user, user, user) == 0;
+}
+
 daemon_process::daemon_process(const daemon_options& options) {
   if (!options.yaml.empty()) folder_.write("tideover.yaml", options.yaml);
   std::filesystem::create_directory(folder_.file("state"));
@@ -54,7 +75,8 @@ daemon_process::daemon_process(const daemon_options& options) {
 }
 
 void daemon_process::spawn(const daemon_options& options) {
-  std::vector<std::string> arguments{program(), "run", "--ready-file", folder_.file(ready_name)};
+  std::vector<std::string> arguments{options.user ? hand_over(folder_, program(), *options.user) : program(), "run",
+                                     "--ready-file", folder_.file(ready_name)};
   if (!options.yaml.empty()) {
     arguments.push_back("--config");
     arguments.push_back(folder_.file("tideover.yaml"));
@@ -92,9 +114,7 @@ void daemon_process::spawn(const daemon_options& options) {
   pid_t const parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
-  if (pid_ == 0) {                       // only async-signal-safe calls from here to exec
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves no daemon behind
-    if (::getppid() != parent) ::_exit(127);
+  if (pid_ == 0) {  // only async-signal-safe calls from here to exec
     ::signal(SIGPIPE, SIG_DFL);
     int const in = ::open("/dev/null", O_RDONLY);
     int const out = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -112,6 +132,15 @@ void daemon_process::spawn(const daemon_options& options) {
       auto number = static_cast<unsigned>(::getpid());
       for (std::size_t i = digits; i-- > 0; number /= 10) listen_pid[i] = static_cast<char>('0' + number % 10);
     }
+    if (options.most_threads) {
+      rlimit limit{};
+      ::getrlimit(RLIMIT_NPROC, &limit);
+      limit.rlim_cur = *options.most_threads;
+      ::setrlimit(RLIMIT_NPROC, &limit);
+    }
+    if (options.user && !become(*options.user)) ::_exit(127);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves no daemon behind; another user forgets it
+    if (::getppid() != parent) ::_exit(127);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }
@@ -190,6 +219,13 @@ std::optional<int> daemon_process::stop() {
 std::string daemon_process::standard_output() const { return read_file(folder_.file("stdout")); }
 std::string daemon_process::standard_error() const { return read_file(folder_.file("stderr")); }
 
+std::size_t daemon_process::times_said(std::string_view words) const {
+  auto const text = standard_error();
+  std::size_t n = 0;
+  for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++n;
+  return n;
+}
+
 std::vector<nlohmann::json> daemon_process::log_lines() const {
   std::vector<nlohmann::json> lines;
   std::istringstream text(all_output());
@@ -232,6 +268,24 @@ std::size_t daemon_process::open_descriptors() const {
        it != std::filesystem::directory_iterator(); ++it)
     ++count;
   return count;
+}
+
+double daemon_process::processor_seconds() const {
+  auto const text = read_file("/proc/" + std::to_string(pid_) + "/stat");
+  std::istringstream rest(text.substr(text.rfind(')') + 2));  // behind the name, which may hold anything (proc(5))
+  std::string word;
+  double user = 0, system = 0;
+  for (int field = 3; field < 14; ++field) rest >> word;
+  rest >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+std::vector<pid_t> daemon_process::threads(std::string_view name) const {
+  std::vector<pid_t> found;
+  for (auto const& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task"))
+    if (read_file(entry.path().string() + "/comm").starts_with(name))
+      found.push_back(static_cast<pid_t>(std::stol(entry.path().filename().string())));
+  return found;
 }
 
 std::size_t daemon_process::resident_kib() const {

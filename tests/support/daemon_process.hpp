@@ -24,6 +24,8 @@ struct daemon_options {
   std::string redirections = {};                   // of a shell, such as `>&-`, for what else its output may be
   std::vector<int> handed = {};                    // listening sockets that are handed down as systemd does
   std::string handed_names = {};                   // LISTEN_FDNAMES
+  std::optional<unsigned> user = {};               // who it runs as, without any capability, group the same; needs root
+  std::optional<std::uint64_t> most_threads = {};  // of that user: RLIMIT_NPROC, the soft limit
 };
 
 class daemon_process {
@@ -48,6 +50,8 @@ class daemon_process {
 
   std::string standard_output() const;
   std::string standard_error() const;
+  /// How often these words stand in its standard error.
+  std::size_t times_said(std::string_view words) const;
   std::string all_output() const { return standard_output() + standard_error(); }
 
   /// Every line of output that is a JSON object.
@@ -59,9 +63,12 @@ class daemon_process {
   std::string metrics() const;
   /// Sum of all samples of a metric whose label text contains every one of `parts` (such as `code="200"`).
   double metric(std::string_view name, const std::vector<std::string>& parts = {}) const;
-  /// Open descriptors and resident kilobytes, from /proc.
+  /// Open descriptors, resident kilobytes and processor time so far, from /proc.
   std::size_t open_descriptors() const;
   std::size_t resident_kib() const;
+  double processor_seconds() const;
+  /// The numbers of its threads whose names begin so.
+  std::vector<pid_t> threads(std::string_view name = {}) const;
 
  private:
   void spawn(const daemon_options& options);
@@ -75,5 +82,8 @@ class daemon_process {
   std::vector<std::uint16_t> ports_;
   std::uint16_t admin_port_ = 0;
 };
+
+/// In a child between fork and exec or exit: this user without any right, group the same. False: not permitted.
+bool become(unsigned user);
 
 }  // namespace tideover::test

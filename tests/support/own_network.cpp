@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -59,6 +60,7 @@ bool cover(const temporary_folder& folder, const char* file, const std::string& 
   if (::access(file, F_OK) != 0) return true;  // what is not there needs no cover
   auto const name = std::to_string(std::hash<std::string>{}(file));
   folder.write(name, text);
+  ::chmod(folder.file(name).c_str(), 0644);  // also for a daemon that is somebody else
   return ::mount(folder.file(name).c_str(), file, nullptr, MS_BIND, nullptr) == 0;
 }
 

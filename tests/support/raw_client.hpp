@@ -41,6 +41,7 @@ class raw_client {
  public:
   explicit raw_client(std::uint16_t port);
   explicit raw_client(const std::string& unix_socket);
+  explicit raw_client(wire connected) : wire_(std::move(connected)), reader_(wire_) {}
   /// Over TLS; an empty `ca_file` trusts everybody.
   raw_client(std::uint16_t port, const std::string& ca_file, const std::string& server_name);
   /// The same with settings of one's own, such as a certificate to show.

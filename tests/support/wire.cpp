@@ -115,10 +115,15 @@ wire::wire(descriptor socket, const gate* stop) : socket_(std::move(socket)), st
   ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-wire wire::connect(std::uint16_t port, const char* address) {
+wire wire::connect(std::uint16_t port, const char* address, const char* from) {
   descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) fail("socket");
   auto const at = loopback(port, address);
+  if (from != nullptr) {
+    auto const own = loopback(0, from);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+      fail(std::string("bind to ") + from);
+  }
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
     fail("connect to port " + std::to_string(port));
   return wire(std::move(socket), nullptr);

@@ -77,7 +77,8 @@ class wire {
  public:
   wire() = default;
   wire(descriptor socket, const gate* stop);
-  static wire connect(std::uint16_t port, const char* address = "127.0.0.1");
+  /// `from`: the address to come from; null: as the system chooses.
+  static wire connect(std::uint16_t port, const char* address = "127.0.0.1", const char* from = nullptr);
   static wire connect_unix(const std::string& path);
 
   io accept_tls(const ssl_context& context, steady::time_point deadline = soon());

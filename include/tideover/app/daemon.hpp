@@ -40,7 +40,8 @@ struct bound_addresses {
 
 class daemon {
  public:
-  /// Binds and prepares everything; throws std::runtime_error with a sentence that names what is in the way.
+  /// Binds, prepares everything and starts the workers; throws std::runtime_error with a sentence that names what is in
+  /// the way.
   explicit daemon(const daemon_options& options);
   ~daemon();
   daemon(const daemon&) = delete;
@@ -48,7 +49,8 @@ class daemon {
 
   const bound_addresses& addresses() const;
 
-  /// Serves on the calling thread (control loop) and the workers' threads until the drain is over or stop().
+  /// The control loop, on the calling thread: returns when the drain is over or after stop(). Without it, nothing but
+  /// the workers serves.
   void run();
   /// From any thread: no new requests; run() returns when the last is done or `limits.drain` is over.
   void drain();

@@ -201,6 +201,7 @@ struct limits {
   std::size_t response_body = 64u << 20;
   std::size_t replay_memory = 512u << 20;
   std::size_t connections = 10000;
+  std::optional<std::size_t> connections_per_address{};  // nothing: `auto`, see policy/crowd
   duration head_timeout = 10s;
   duration keep_alive = 75s;
   duration write_stall = 60s;

@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tideover/core/ip_kind.hpp"
+#include "tideover/core/ip_owner.hpp"
 
 namespace tideover::net {
 
@@ -19,6 +21,8 @@ struct socket_address {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   int family() const { return storage.ss_family; }
   ip_kind kind() const;
+  /// Nothing: it is no IP address.
+  std::optional<ip_owner> owner() const;
   /// Loopback, unspecified or link-local: never where a cloud lives; a name that says so is a trick or a mistake.
   bool points_inward() const;
   /// `127.0.0.1:80`, `[::1]:80`

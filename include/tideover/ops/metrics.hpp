@@ -24,6 +24,7 @@ class worker_metrics {
   void first_content(std::string_view upstream, duration since_start);
   void chunk_gap(std::string_view upstream, duration gap);
   void queue_waited(std::string_view upstream, duration wait);
+  void accept_failed(int error);
 
  private:
   friend class metrics_registry;

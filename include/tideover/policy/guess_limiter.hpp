@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "tideover/core/ip_owner.hpp"
 #include "tideover/core/time.hpp"
 
 namespace tideover::policy {
@@ -33,10 +33,10 @@ class guess_limiter {
     time_point last{};
     time_point not_before{};
   };
-  static std::string whose(std::string_view address);
+  static ip_owner whose(std::string_view address);
   void make_room(time_point now);
 
-  std::unordered_map<std::string, guesser> guessers_;
+  std::map<ip_owner, guesser> guessers_;
 };
 
 }  // namespace tideover::policy

@@ -16,6 +16,7 @@
 #include "tideover/adapt/request_scan.hpp"
 #include "tideover/core/http_message.hpp"
 #include "tideover/net/task.hpp"
+#include "tideover/policy/crowd.hpp"
 #include "tideover/policy/failover.hpp"
 #include "tideover/policy/route_table.hpp"
 #include "tideover/proxy/attempt.hpp"
@@ -47,6 +48,8 @@ class exchange {
 
   /// A head that could not be read: answers with `status` and ends the connection.
   net::task<after_exchange> refuse_unreadable(int status);
+  /// One caller too many: says so, and why, and ends the connection.
+  net::task<after_exchange> refuse_entry(policy::welcome said);
 
   /// `raw` begins with a parsed head of `head` and goes on with what came behind it; both live in scratch memory and
   /// are copied before the first wait.

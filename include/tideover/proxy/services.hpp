@@ -3,7 +3,6 @@
 // Not global: the composition root makes it; whoever works under one configuration holds it to the end of that work.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "tideover/policy/model_choice.hpp"
 #include "tideover/policy/readiness.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
+#include "tideover/proxy/caller_count.hpp"
 #include "tideover/proxy/client_gate.hpp"
 #include "tideover/proxy/contingency_view.hpp"
 #include "tideover/proxy/exchange_record.hpp"
@@ -83,6 +83,8 @@ class exchange_sink {
   virtual void finished(const exchange_record& record) = 0;
   /// `auth`: a configured key was refused, or the provider refuses keys that worked. Somebody has to look.
   virtual void key_refused(const config::upstream& by, const failure& what) = 0;
+  /// A caller could not be let in for want of something (`error`, an errno): accepting pauses.
+  virtual void accept_failed(int error) { (void)error; }
   /// A request waited so long before a local upstream, with success or without.
   virtual void queue_waited(const config::upstream& at, duration wait) {
     (void)at;
@@ -111,7 +113,7 @@ struct services {
   health_table* health = nullptr;
   const contingency_view* contingency = nullptr;
   client_gate* clients = nullptr;
-  std::atomic<std::size_t>* connections = nullptr;  // of callers, in all workers
+  caller_count* callers = nullptr;
 
   /// For what is done ahead of requests. Where no workflow may use a cloud now, nothing is opened to one, not even for
   /// free (contract §6).

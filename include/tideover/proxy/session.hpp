@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "tideover/core/ip_owner.hpp"
 #include "tideover/net/stream.hpp"
 #include "tideover/net/task.hpp"
 #include "tideover/net/tls.hpp"
@@ -11,7 +13,8 @@
 
 namespace tideover::proxy {
 
-/// Runs until the connection ends. `entrance` is where it came in.
-net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance);
+/// Runs until the connection ends. `entrance` is where it came in, `from` whose address it came from, if any.
+net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance,
+                      std::optional<ip_owner> from);
 
 }  // namespace tideover::proxy

@@ -128,7 +128,8 @@ class worker {
   std::atomic<duration::rep> last_turn_{clock::now().time_since_epoch().count()};
   std::atomic<bool> ended_{false};
   std::size_t sessions_ = 0;
-  std::size_t accepting_ = 0;  // doors at which somebody may still come in
+  std::size_t accepting_ = 0;     // doors at which somebody may still come in
+  std::size_t paused_doors_ = 0;  // of which some wait at because nobody could be let in
   bool draining_ = false;
 };
 

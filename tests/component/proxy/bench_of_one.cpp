@@ -61,7 +61,7 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   shared_.names = &names_;
   shared_.memory = &memory_;
   shared_.local = {nullptr, &local_knowledge_};
-  shared_.connections = &connections_;
+  shared_.callers = &callers_;
   shared_.health = &health_;
   shared_.contingency = &contingency_;
   shared_.clients = &clients_;
@@ -72,7 +72,8 @@ bench_of_one::bench_of_one(const std::function<void(config::snapshot&)>& change)
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
   caller_ = ends[1];
   ends_.push_back(caller_);
-  net::spawn(serve(*worker_, std::make_unique<net::stream>(worker_->reactions(), ends[0]), std::make_shared<door>()),
+  net::spawn(serve(*worker_, std::make_unique<net::stream>(worker_->reactions(), ends[0]), std::make_shared<door>(),
+                   std::nullopt),
              [](std::exception_ptr error) { EXPECT_FALSE(error); });
 }
 

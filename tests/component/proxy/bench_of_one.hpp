@@ -75,7 +75,7 @@ class bench_of_one {
   memory_budget memory_{64u << 20};
   one_local_model local_knowledge_;
   net::resolver names_;
-  std::atomic<std::size_t> connections_{0};
+  caller_count callers_;
   health_table health_;
   contingency_view contingency_;
   client_gate clients_;

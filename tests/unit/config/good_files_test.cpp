@@ -194,6 +194,7 @@ const key_example key_examples[] = {
     {"limits.response_body", "limits: {response_body: ", "64GiB", "65GiB", "}"},
     {"limits.replay_memory", "limits: {replay_memory: ", "1024GiB", "1025GiB", "}"},
     {"limits.connections", "limits: {connections: ", "1000000", "1000001", "}"},
+    {"limits.connections_per_address", "limits: {connections_per_address: ", "auto", "0", "}"},
     {"limits.head_timeout", "limits: {head_timeout: ", "1ms", "0ms", "}"},
     {"limits.keep_alive", "limits: {keep_alive: ", "24h", "1", "}"},
     {"limits.write_stall", "limits: {write_stall: ", "2m", "2M", "}"},
@@ -274,7 +275,7 @@ workflows:
           system_prompt: {mode: append, text: "Be brief.\nNo jokes."}, parameters: {temperature: 0.2, top_k: 40}}
   default: {policy: local_first}
   sales: {hedge_after: 8s, stream: {on_cut: continue, hold_for: 250ms}, embeddings: any_model}
-limits: {request_body: 1KiB, connections: 7, drain: 0s}
+limits: {request_body: 1KiB, connections: 7, connections_per_address: 3, drain: 0s}
 hosts: [AI.Example.com]
 cors: {origins: ["HTTPS://Chat.Example.com:443", "http://localhost:3000"]}
 contingency: {workflows: [legal]}
@@ -354,6 +355,7 @@ headers: none
   EXPECT_EQ(s.find_workflow("default")->policy, policy_kind::local_first);
   EXPECT_EQ(s.limits.request_body, 1024u);
   EXPECT_EQ(s.limits.connections, 7u);
+  EXPECT_EQ(s.limits.connections_per_address, 3u);
   EXPECT_EQ(s.limits.drain, 0s);
   EXPECT_EQ(s.limits.keep_alive, 75s);
   EXPECT_EQ(s.hosts, std::vector<std::string>{"ai.example.com"});
@@ -456,6 +458,7 @@ TEST(ShippedFiles, TheExampleShowsTheDefaultsAndEveryKey) {
   EXPECT_EQ(a.limits.response_body, b.limits.response_body);
   EXPECT_EQ(a.limits.replay_memory, b.limits.replay_memory);
   EXPECT_EQ(a.limits.connections, b.limits.connections);
+  EXPECT_EQ(a.limits.connections_per_address, b.limits.connections_per_address);
   EXPECT_EQ(a.limits.head_timeout, b.limits.head_timeout);
   EXPECT_EQ(a.limits.keep_alive, b.limits.keep_alive);
   EXPECT_EQ(a.limits.write_stall, b.limits.write_stall);
@@ -496,6 +499,7 @@ TEST(ShippedFiles, TheTablesDefaultsAreTheSnapshots) {
   EXPECT_EQ(l.response_body, usual.limits.response_body);
   EXPECT_EQ(l.replay_memory, usual.limits.replay_memory);
   EXPECT_EQ(l.connections, usual.limits.connections);
+  EXPECT_EQ(l.connections_per_address, usual.limits.connections_per_address);
   EXPECT_EQ(l.head_timeout, usual.limits.head_timeout);
   EXPECT_EQ(l.keep_alive, usual.limits.keep_alive);
   EXPECT_EQ(l.write_stall, usual.limits.write_stall);

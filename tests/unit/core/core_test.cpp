@@ -8,6 +8,7 @@
 #include "tideover/core/http_message.hpp"
 #include "tideover/core/ids.hpp"
 #include "tideover/core/ip_kind.hpp"
+#include "tideover/core/ip_owner.hpp"
 #include "tideover/core/keyed_hash.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
@@ -26,6 +27,40 @@ TEST(Time, AfterNeverOverflows) {
   EXPECT_EQ(after(never, 5s), never);
   EXPECT_EQ(after(start, never - start), never);
   EXPECT_EQ(after(start, never - start - 1ns), never - 1ns);
+}
+
+ip_owner owner_of_text(const std::string& text) {
+  unsigned char bytes[16];
+  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return owner_of_ip({bytes, 4});
+  EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), bytes), 1) << text;
+  return owner_of_ip(bytes);
+}
+
+TEST(IpOwner, IsAMachineInIpv4AndANetworkOf64BitsInIpv6) {
+  for (const auto& [one, other] :
+       std::vector<std::pair<const char*, const char*>>{{"192.0.2.1", "::ffff:192.0.2.1"},
+                                                        {"2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"},
+                                                        // Written with the zeros left out at different places.
+                                                        {"2001:db8:1:0:1::", "2001:db8:1::1"},
+                                                        {"2001:db8::1", "2001:db8:0:0:1:2:3:4"}})
+    EXPECT_EQ(owner_of_text(one), owner_of_text(other)) << one;
+  for (const auto& [one, other] :
+       std::vector<std::pair<const char*, const char*>>{{"192.0.2.1", "192.0.2.2"},
+                                                        {"2001:db8:1:2::1", "2001:db8:1:3::1"},
+                                                        {"2001:db8::1", "2001:db8:0:1::1"},
+                                                        {"::1", "::2"},
+                                                        {"::1", "127.0.0.1"},
+                                                        {"::", "::1"},
+                                                        {"::ffff:10.0.0.1", "10.0.0.2"}})
+    EXPECT_NE(owner_of_text(one), owner_of_text(other)) << one;
+  for (const auto* text : {"127.0.0.1", "10.0.0.1", "192.0.2.1", "::1", "fe80::1", "fd00::1", "2001:db8::1"}) {
+    unsigned char bytes[16];
+    std::size_t const size = inet_pton(AF_INET, text, bytes) == 1 ? 4 : 16;
+    if (size == 16) {
+      ASSERT_EQ(inet_pton(AF_INET6, text, bytes), 1);
+    }
+    EXPECT_EQ(kind_of_ip(owner_of_text(text).address), kind_of_ip({bytes, size})) << text;
+  }
 }
 
 ip_kind kind_of_text(const std::string& text) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <random>
 #include <sstream>
 #include <thread>
@@ -39,6 +40,27 @@ double sum_of(const std::string& text, const std::string& family) {
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with(family + "{")) sum += std::stod(line.substr(line.rfind(' ')));
   return sum;
+}
+
+TEST(Metrics, CountFailedAcceptsByReasonAndShowThatThereWereNone) {
+  worker_metrics a, b;
+  metrics_registry registry;
+  registry.add(&a);
+  registry.add(&b);
+  auto const counted = [&](const char* reason) {
+    return value_of(registry.render({}), "tideover_accept_errors_total{reason=\"" + std::string(reason) + "\"}");
+  };
+  for (auto const* reason : {"EMFILE", "ENFILE", "ENOMEM", "other"}) EXPECT_EQ(counted(reason), 0) << reason;
+  a.accept_failed(EMFILE);
+  b.accept_failed(EMFILE);
+  b.accept_failed(ENFILE);
+  a.accept_failed(ENOMEM);
+  a.accept_failed(ENOBUFS);
+  a.accept_failed(EPERM);
+  EXPECT_EQ(counted("EMFILE"), 2);
+  EXPECT_EQ(counted("ENFILE"), 1);
+  EXPECT_EQ(counted("ENOMEM"), 1);
+  EXPECT_EQ(counted("other"), 2);
 }
 
 TEST(Metrics, AddUpTheWorkersByLabelSet) {
