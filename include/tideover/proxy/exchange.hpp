@@ -75,6 +75,7 @@ class exchange {
   net::task<bool> pause();
   void leg_failed(leg& l);
   void note_failover();
+  std::optional<reason> why_not_first() const;
   bool settled(attempt_end step);
 
   // One leg up to the point where its answer may be committed (exchange_judge.cpp).
@@ -202,7 +203,9 @@ class exchange {
   bool body_unread_ = false;
 
   std::optional<policy::failover> machine_;
-  health_table::admission asked_;        // of the attempt that begins
+  health_table::admission asked_;  // of the attempt that begins
+  std::optional<policy::failover::hop> told_hop_;
+  std::string hop_detail_;               // about the leg that failed last
   std::unique_ptr<leg> serving_;         // whose answer the caller gets
   std::optional<duration> refused_for_;  // how long health keeps the cloud from us
   // For the local tier.
