@@ -136,7 +136,11 @@ net::task<void> local_catalog_watch::ask(server& whom) {
   // A server that is gone has nothing loaded when it comes back.
   if (found.answered == policy::api_answer::refused) whom.loaded_json.clear();
   // What was known stays known while the server is silent: the request itself will find out.
-  if (found.catalog) whom.catalog = std::move(*found.catalog);
+  if (found.catalog)
+    whom.catalog = std::move(*found.catalog);
+  else
+    whom.catalog.tags_json = whom.catalog.ps_json = nullptr;
+  whom.catalog.silent = found.answered == policy::api_answer::silent;
   whom.catalog.loading = !whom.catalog.known && found.answered == policy::api_answer::loading;
   publish();
 }
@@ -171,6 +175,8 @@ net::task<local_catalog_watch::finding> local_catalog_watch::ask_ollama(server& 
   }
   // While it hangs, what was loaded before is the best that is known.
   policy::read_loaded(whom.loaded_json, *found.catalog);
+  found.catalog->tags_json = std::make_shared<const std::string>(std::move(tags.body));
+  found.catalog->ps_json = std::make_shared<const std::string>(whom.loaded_json);
   co_return found;
 }
 

@@ -186,8 +186,10 @@ void warmth::care_for(warm_model& m, const policy::local_catalog& catalog, time_
   bool loaded_somewhere = false, loading_somewhere = false;
   for (std::size_t i = 0; i < ways_.size(); ++i) {
     const auto* known = catalog.find_at(m.name, i);
-    loaded_somewhere = loaded_somewhere || (known != nullptr && known->loaded);
-    loading_somewhere = loading_somewhere || m.urls[i].stay->loading;
+    // A load at a server that fell silent is nothing to wait for elsewhere.
+    bool const silent = i < catalog.by_url.size() && catalog.by_url[i].silent;
+    loading_somewhere = loading_somewhere || (m.urls[i].stay->loading && !silent);
+    loaded_somewhere = loaded_somewhere || (known != nullptr && known->loaded && !silent);
   }
   for (std::size_t i = 0; i < ways_.size(); ++i) {
     auto const url = static_cast<std::uint16_t>(i);

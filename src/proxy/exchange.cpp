@@ -123,6 +123,10 @@ net::task<void> exchange::ask_candidates() {
           co_await list_local_models();
           break;
         }
+        if (joins_native_lists()) {
+          co_await list_native_models();
+          break;
+        }
         auto asked = begin_leg(upstream, machine_->limits());
         attempt_end how;
         if (needs_company(*asked))
