@@ -15,6 +15,8 @@ namespace tideover::app {
 
 namespace {
 
+constexpr auto parting_patience = std::chrono::seconds(2);  // with servers, when nobody else is left
+
 std::string machine_name() {
   char name[256] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return {};
@@ -87,14 +89,21 @@ void daemon::parts::open_admin() {
 }
 
 void daemon::parts::worker_ended() {
-  if (--running == 0) {
-    admin->stop();
-    control.stop();
-  }
+  if (--running != 0) return;
+  admin->stop();
+  drain_timer.cancel();
+  parting_ends = std::min(parting_ends, after(clock::now(), parting_patience));
+  end_if_parted(clock::now());
+}
+
+/// Servers hear what becomes of models that were pinned for this process, if they listen.
+void daemon::parts::end_if_parted(time_point now) {
+  if (running == 0 && (!local().owes() || now >= parting_ends)) control.stop();
 }
 
 void daemon::parts::tick(time_point now) {
   local().tick(now, trouble());
+  for (const auto& l : old_locals) l->tier.finish(now);
   if (!draining) current->probe().tick(now);
   decisions.tick(now);
   refusals.tick(now);
@@ -109,6 +118,7 @@ void daemon::parts::tick(time_point now) {
   forget_old_generations();
   renew_certificates(now);
   log_breakers();
+  end_if_parted(now);
 }
 
 /// Here and not in run(): whoever has a daemon may tell others that it serves.
@@ -158,6 +168,7 @@ void daemon::drain() {
   p.control.inbox()->post([&p] {
     if (p.draining.exchange(true)) return;
     p.admin->draining();
+    p.local().part();
     for (auto& w : p.workers) w->drain();
     p.drain_timer.expires_after(p.configuration().limits.drain);
     p.drain_timer.async_wait([&p](boost::system::error_code ec) {
@@ -172,7 +183,9 @@ void daemon::stop() {
   auto& p = *parts_;
   p.control.inbox()->post([&p] {
     p.draining = true;
+    p.parting_ends = clock::now();
     for (auto& w : p.workers) w->stop_now();
+    p.end_if_parted(clock::now());
   });
 }
 

@@ -36,6 +36,7 @@ struct daemon::parts {
   void open_admin();
   void start_threads();
   void worker_ended();
+  void end_if_parted(time_point now);
   void tick(time_point now);
   void log_breakers();
 
@@ -79,7 +80,8 @@ struct daemon::parts {
   std::vector<std::unique_ptr<exchange_reporter>> reporters;
   std::vector<std::unique_ptr<proxy::worker>> workers;
   std::vector<std::thread> threads;
-  std::size_t running = 0;  // control loop only
+  std::size_t running = 0;          // control loop only
+  time_point parting_ends = never;  // likewise
   ops::metrics_registry registry;
   std::optional<admin_side> admin;
   boost::asio::steady_timer drain_timer;

@@ -80,7 +80,10 @@ void daemon::parts::take_up(std::shared_ptr<generation> next, listeners::plan pl
   doors.commit(plan);
 
   old_generations.push_back(std::exchange(current, std::move(next)));
-  if (old_generations.back()->local() != current->local()) old_locals.push_back(old_generations.back()->local());
+  if (old_generations.back()->local() != current->local()) {
+    old_locals.push_back(old_generations.back()->local());
+    old_locals.back()->tier.part_from(local());
+  }
   watch_readiness();
 
   hand_out(plan, current);

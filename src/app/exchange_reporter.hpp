@@ -19,9 +19,9 @@ class exchange_reporter : public proxy::exchange_sink {
                     ops::refusal_journal& refusals)
       : log_(log), format_(format), refused_keys_(refused_keys), refusals_(refusals) {}
 
-  void failed_over(const proxy::exchange_record& record, const config::upstream& to) override {
-    log_.write(ops::failover_line(record, to.name, to.title, now_microseconds(), format_));
-    if (record.why) metrics_.failover(record.workflow, record.from, to.name, *record.why);
+  void failed_over(const proxy::exchange_record& record, const proxy::failover_step& step) override {
+    log_.write(ops::failover_line(record, step, now_microseconds(), format_));
+    metrics_.failover(record.workflow, step.from.name, step.to.name, step.why);
   }
   void first_content(const config::upstream& from, duration since_start) override {
     metrics_.first_content(from.name, since_start);

@@ -50,8 +50,8 @@ std::shared_ptr<proxy::local_gate> gate_for(const config::upstream& u, const gen
 
 }  // namespace
 
-local_side::local_side(net::event_loop& control, const proxy::services& from, const local_side* before)
-    : shared(for_local(from)), tier(control, shared) {
+local_side::local_side(const process_parts& process, const proxy::services& from, const local_side* before)
+    : shared(for_local(from)), tier(process.control, shared, process.stays) {
   if (before) tier.take_over(before->tier);
 }
 
@@ -77,7 +77,7 @@ generation::generation(config::snapshot_ptr configuration, const process_parts& 
       shared_(make_services(configuration, process, before)),
       local_(before && same_local_tier(before->configuration(), *configuration)
                  ? before->local_
-                 : std::make_shared<local_side>(process.control, shared_, before ? before->local_.get() : nullptr)),
+                 : std::make_shared<local_side>(process, shared_, before ? before->local_.get() : nullptr)),
       probe_(process.control, shared_) {
   shared_.local = local_->tier.by_upstream(shared_.configuration->upstreams.size());
 }

@@ -23,13 +23,13 @@ struct process_parts {
   proxy::caller_count& callers;
   std::string machine_name;
   net::proxy_environment environment;
+  std::shared_ptr<ops::model_stays> stays = std::make_shared<ops::model_stays>();
 };
 
-/// The local tier with what it refers to. It outlives a configuration where the next one says the same about it, with a
-/// load that is under way; where it says something else, the next one begins with what has been learnt about servers
-/// that stay where they are.
+/// The local tier with what it refers to. It outlives a configuration where the next one says the same about it; where
+/// it says something else, the next one begins with what has been learnt about servers that stay where they are.
 struct local_side {
-  local_side(net::event_loop& control, const proxy::services& from, const local_side* before);
+  local_side(const process_parts& process, const proxy::services& from, const local_side* before);
 
   const proxy::services shared;  // its own: who made it may go
   ops::local_tier tier;

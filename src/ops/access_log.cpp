@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "json_line.hpp"
+#include "tideover/config/snapshot.hpp"
 
 namespace tideover::ops {
 namespace {
@@ -75,6 +76,9 @@ message message_of(const proxy::exchange_record& r) {
   }
   return {"request failed", "", ""};
 }
+
+/// For people.
+std::string_view title_of(const config::upstream& u) { return u.title.empty() ? u.name : u.title; }
 
 std::string_view reason_of(const proxy::exchange_record& r) { return r.why ? token(*r.why) : std::string_view{}; }
 
@@ -202,28 +206,27 @@ std::string request_line(const proxy::exchange_record& record, std::int64_t unix
                                      : request_text(record, unix_microseconds);
 }
 
-std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
+std::string failover_line(const proxy::exchange_record& record, const proxy::failover_step& step,
                           std::int64_t unix_microseconds, line_format format) {
-  constexpr std::string_view message = "Cloud unavailable, falling back to ";
-  if (to_title.empty()) to_title = to;
+  constexpr std::string_view message = " unavailable, falling back to ";
+  auto const who = step.from.tier == tier::cloud ? std::string_view("Cloud") : title_of(step.from);
   if (format == line_format::json) {
-    json_line line(unix_microseconds, {to_title, record.request_id, record.trace_id, record.workflow,
-                                       record.model_requested, record.from, to, record.detail});
-    line.token("level", "warn").text("msg", {message, to_title}).token("event", "failover");
+    json_line line(unix_microseconds, {who, title_of(step.to), record.request_id, record.trace_id, record.workflow,
+                                       record.model_requested, step.from.name, step.to.name, step.detail});
+    line.token("level", "warn").text("msg", {who, message, title_of(step.to)}).token("event", "failover");
     line.text("request_id", record.request_id).text("trace_id", record.trace_id).text("workflow", record.workflow);
-    line.text("model_requested", record.model_requested).token("reason", reason_of(record));
-    line.text("from", record.from).text("to", to).text_if_any("detail", record.detail);
+    line.text("model_requested", record.model_requested).token("reason", token(step.why));
+    line.text("from", step.from.name).text("to", step.to.name).text_if_any("detail", step.detail);
     return line.end();
   }
   auto out = timestamp(unix_microseconds);
   out += " WARN  ";
-  append_visible(out, message);
-  append_visible(out, to_title);
-  append_pair(out, "reason", reason_of(record));
-  append_pair(out, "from", record.from);
-  append_pair(out, "to", to);
+  for (auto const part : {who, message, title_of(step.to)}) append_visible(out, part);
+  append_pair(out, "reason", token(step.why));
+  append_pair(out, "from", step.from.name);
+  append_pair(out, "to", step.to.name);
   append_pair(out, "workflow", record.workflow);
-  append_pair(out, "detail", record.detail);
+  append_pair(out, "detail", step.detail);
   append_pair(out, "id", record.request_id);
   out += '\n';
   return out;

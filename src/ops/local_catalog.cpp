@@ -30,6 +30,7 @@ void local_catalog_watch::take_over(const local_catalog_watch& before) {
     servers_[i].way = mine;
   }
   by_files_ = before.by_files_;
+  for (const auto& g : before.growing_) growing_.push_back({g.what});
   publish();
 }
 
@@ -68,16 +69,13 @@ void local_catalog_watch::refresh(std::function<void()> done) {
 }
 
 std::shared_ptr<void> local_catalog_watch::grows(std::string_view model, std::uint16_t url, std::uint64_t window) {
-  auto const mine = std::make_shared<growth>(growth{std::string(model), url, window});
+  auto const mine = std::make_shared<growth>(std::string(model), url, window);
   std::lock_guard const lock(mutex_);
-  growing_.push_back(mine);
+  growing_.push_back({mine});
   publish();
   // What the server says from now on tells whether it worked.
   return {mine.get(), [this, mine](growth*) {
-            {
-              std::lock_guard const over(mutex_);
-              mine->is = growth::state::over;
-            }
+            mine->over = true;
             control_.inbox()->post([this] { start(); });
           }};
 }
@@ -91,8 +89,7 @@ void local_catalog_watch::start() {
   asking_ = 1;               // nobody's end is the last one before all have begun
   {
     std::lock_guard const lock(mutex_);
-    for (auto& g : growing_)
-      if (g->is == growth::state::over) g->is = growth::state::asked_about;
+    for (auto& g : growing_) g.asked_about = g.what->over;
   }
   for (auto& s : servers_) {
     ++asking_;
@@ -110,10 +107,10 @@ void local_catalog_watch::ended() {
     bool const troubled = std::any_of(servers_.begin(), servers_.end(), [](const server& s) {
       return s.details_missing || s.answered != policy::api_answer::answers;
     });
-    std::erase_if(growing_, [](const auto& g) { return g->is == growth::state::asked_about; });
+    std::erase_if(growing_, [](const grown& g) { return g.asked_about; });
     publish();
     bool const changed =
-        std::any_of(growing_.begin(), growing_.end(), [](const auto& g) { return g->is == growth::state::over; });
+        std::any_of(growing_.begin(), growing_.end(), [](const grown& g) { return g.what->over.load(); });
     duration const pause = changed            ? duration{}
                            : !catalog_->known ? interval_while_unknown
                            : troubled         ? interval_while_troubled
@@ -139,7 +136,11 @@ net::task<void> local_catalog_watch::ask(server& whom) {
   // A server that is gone has nothing loaded when it comes back.
   if (found.answered == policy::api_answer::refused) whom.loaded_json.clear();
   // What was known stays known while the server is silent: the request itself will find out.
-  if (found.catalog) whom.catalog = std::move(*found.catalog);
+  if (found.catalog)
+    whom.catalog = std::move(*found.catalog);
+  else
+    whom.catalog.tags_json = whom.catalog.ps_json = nullptr;
+  whom.catalog.silent = found.answered == policy::api_answer::silent;
   whom.catalog.loading = !whom.catalog.known && found.answered == policy::api_answer::loading;
   publish();
 }
@@ -174,6 +175,8 @@ net::task<local_catalog_watch::finding> local_catalog_watch::ask_ollama(server& 
   }
   // While it hangs, what was loaded before is the best that is known.
   policy::read_loaded(whom.loaded_json, *found.catalog);
+  found.catalog->tags_json = std::make_shared<const std::string>(std::move(tags.body));
+  found.catalog->ps_json = std::make_shared<const std::string>(whom.loaded_json);
   co_return found;
 }
 
@@ -283,9 +286,9 @@ void local_catalog_watch::publish() {
       m.fits = known->second.fits;
     }
     for (const auto& g : growing_)
-      if (auto* m = g->url == url ? copy.find(g->model) : nullptr) {
+      if (auto* m = g.what->url == url ? copy.find(g.what->model) : nullptr) {
         m->loaded = true;
-        m->loaded_context = std::max(m->loaded_context, g->window);
+        m->loaded_context = std::max(m->loaded_context, g.what->window);
       }
   }
   catalog_ = std::make_shared<policy::local_catalog>(policy::merge_catalogs(std::move(all)));

@@ -17,10 +17,12 @@ std::function<void()> last_of(std::size_t parts, std::function<void()> done) {
 
 }  // namespace
 
-local_tier::local_tier(net::event_loop& control, const proxy::services& shared) : control_(control) {
+local_tier::local_tier(net::event_loop& control, const proxy::services& shared,
+                       const std::shared_ptr<model_stays>& stays)
+    : control_(control) {
   for (std::uint16_t i = 0; i < shared.configuration->upstreams.size(); ++i)
     if (shared.configuration->upstreams[i].tier == tier::local)
-      watches_.push_back(std::make_unique<local_watch>(control, shared, i));
+      watches_.push_back(std::make_unique<local_watch>(control, shared, i, stays));
   // A model that one of them lacks is not missing where another has it.
   for (const auto& watch : watches_)
     watch->readiness().look_elsewhere([this, mine = watch.get()] {
@@ -51,6 +53,36 @@ local_watch* local_tier::at(std::uint16_t upstream) const {
 
 bool local_tier::quiet() const {
   return std::all_of(watches_.begin(), watches_.end(), [](const auto& watch) { return watch->quiet(); });
+}
+
+void local_tier::part_from(const local_tier& next) {
+  auto const stays = [&](const std::string& url) {
+    return std::any_of(next.watches_.begin(), next.watches_.end(), [&](const auto& watch) {
+      if (!watch->warming()) return false;
+      auto const& urls = watch->warming()->urls();
+      return std::find(urls.begin(), urls.end(), url) != urls.end();
+    });
+  };
+  for (const auto& watch : watches_)
+    if (watch->warming())
+      watch->warming()->part([&](const std::string& url) {
+        return stays(url) ? warmth::parting::handed_over : warmth::parting::server_left;
+      });
+}
+
+void local_tier::part() {
+  for (const auto& watch : watches_)
+    if (watch->warming()) watch->warming()->part([](const std::string&) { return warmth::parting::process_ends; });
+}
+
+void local_tier::finish(time_point now) {
+  for (const auto& watch : watches_)
+    if (watch->warming()) watch->warming()->tick(now, false);
+}
+
+bool local_tier::owes() const {
+  return std::any_of(watches_.begin(), watches_.end(),
+                     [](const auto& watch) { return watch->warming() && watch->warming()->owes(); });
 }
 
 void local_tier::tick(time_point now, bool trouble) {

@@ -16,7 +16,8 @@ std::vector<const proxy::upstream_route*> ways_of(const proxy::services& shared,
 
 }  // namespace
 
-local_watch::local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream)
+local_watch::local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream,
+                         std::shared_ptr<model_stays> stays)
     : configuration_(shared.configuration),
       upstream_(upstream),
       catalog_(control, *shared.names, ways_of(shared, upstream)),
@@ -29,7 +30,8 @@ local_watch::local_watch(net::event_loop& control, const proxy::services& shared
                 .gate = upstream < shared.gates.size() ? shared.gates[upstream].get() : nullptr,
                 .elsewhere = {}}) {
   if (settings().dialect != dialect::ollama) return;
-  warmth_ = std::make_unique<warmth>(control, *shared.names, settings(), ways_of(shared, upstream), catalog_);
+  warmth_ = std::make_unique<warmth>(control, *shared.names, settings(), ways_of(shared, upstream), catalog_,
+                                     std::move(stays));
   warmth_->on_loaded = [this](const std::string& model, std::optional<duration> took, const std::string&) {
     if (took) monitor_.note_load(model, *took);
   };
@@ -46,7 +48,6 @@ bool local_watch::watches_what(const local_watch& other) const {
 void local_watch::take_over(const local_watch& before) {
   catalog_.take_over(before.catalog_);
   monitor_.take_over(before.monitor_);
-  if (warmth_ && before.warmth_) warmth_->take_over(*before.warmth_);
 }
 
 std::optional<bool> local_watch::continues_prefill(std::string_view model) const {

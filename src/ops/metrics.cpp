@@ -216,7 +216,7 @@ std::string metrics_registry::render(const process_view& view) const {
   std::vector<MetricFamily> out;
   out.push_back(counters("tideover_requests_total", "Requests that ended, each counted once",
                          {"workflow", "upstream", "endpoint", "code", "outcome"}, requests));
-  out.push_back(counters("tideover_failovers_total", "Requests that went to another upstream than the first choice",
+  out.push_back(counters("tideover_failovers_total", "Steps from one upstream to the next that is asked",
                          {"workflow", "from", "to", "reason"}, failovers));
   out.push_back(
       histograms("tideover_request_duration_seconds", "From the request to the end of its answer", durations));

@@ -183,8 +183,8 @@ explanation explain(const described_request& request, const explain_facts& facts
     made.refused = refuse_native_body(r, request.body);
     if (!made.refused) made.refused = refuse_models_of(made.client, r, request.body);
     if (made.refused) return made;
+    asked.body = facts_of(r, request.body);
     if (is_judged(r.what)) {
-      asked.body = adapt::scan_request(r.what, request.body);
       asked.cleaned = adapt::chat::clean_history(r.what, request.body);
       made.model = asked.body.model;
       made.stream = asked.body.stream;

@@ -48,7 +48,7 @@ failover::step failover::next(time_point now, const health_view* health) {
       if (std::exchange(retrying_, false)) {
         // Others may have found out more in the meantime: asked is only who would be asked afresh.
         if (auto const why = barred(current_, health)) {
-          note_cloud(current_, *why);
+          note_left(current_, *why, false);
         } else {
           begin(current_, limits_for(current_, now), now);
           found = true;
@@ -86,7 +86,7 @@ std::optional<std::uint16_t> failover::next_candidate(const health_view* health)
     }
     auto const candidate = plan_.candidates.index[position_++];
     if (auto const why = barred(candidate, health)) {
-      note_cloud(candidate, *why);
+      note_left(candidate, *why, false);
       continue;
     }
     return candidate;
@@ -103,7 +103,7 @@ void failover::failed(const failure& what, time_point now) {
     end_ = ending::cut;
     return;
   }
-  note_cloud(current_, what.why);
+  note_left(current_, what.why, true);
   if (hedge_) {
     auto const hedge = *std::exchange(hedge_, std::nullopt);
     begin(hedge.upstream, hedge.limits, now);
@@ -136,7 +136,7 @@ void failover::retry(const failure& what, time_point at) {
   attempt_open_ = false;
   last_failure_ = what;
   if (end_ == ending::client_left) return;
-  note_cloud(current_, what.why);
+  note_left(current_, what.why, true);
   ++retries_;
   retrying_ = true;
   pause_until_ = at;
@@ -159,7 +159,7 @@ std::optional<failover::second_attempt> failover::begin_hedge(time_point now, co
 
 void failover::hedge_won() {
   assert(hedge_ && attempt_open_);
-  note_cloud(current_, reason::hedged);
+  note_left(current_, reason::hedged, true);
   current_ = hedge_->upstream;
   limits_ = hedge_->limits;
   hedge_.reset();
@@ -181,7 +181,7 @@ std::optional<failover::second_attempt> failover::take_over(const failure& what,
   if (barred(candidate, health)) return std::nullopt;
   last_failure_ = what;
   cloud_served_ = false;
-  note_cloud(current_, what.why);
+  note_left(current_, what.why, true);
   begin(candidate, limits_for(candidate, now), now);
   return second_attempt{current_, limits_};
 }
@@ -202,7 +202,7 @@ void failover::client_gone() {
 std::optional<reason> failover::cloud_failure() const {
   if (cloud_served_) return std::nullopt;
   if (cloud_failure_) return cloud_failure_;
-  if (plan_.local_by_policy) return reason::policy;
+  if (plan_.local_by_policy && !(attempt_open_ && is_cloud(current_))) return reason::policy;
   return std::nullopt;
 }
 
@@ -235,13 +235,17 @@ std::optional<reason> failover::barred(std::uint16_t upstream, const health_view
   return health != nullptr ? health->refuses(upstream) : std::nullopt;
 }
 
-void failover::note_cloud(std::uint16_t upstream, reason why) {
+void failover::note_left(std::uint16_t upstream, reason why, bool attempted) {
   if (!cloud_failure_ && is_cloud(upstream)) cloud_failure_ = why;
+  // Who is skipped on the way from one that failed to the next is not who was left.
+  if (attempted || !behind_) behind_ = {upstream, why};
 }
 
 void failover::leave_first() {
   // The position alone does not tell: a hedge that nobody may serve uses up its place, and the first may be retried.
   if (position_ > 1 && current_ != plan_.candidates.index[0] && !left_) left_ = plan_.candidates.index[0];
+  if (behind_ && behind_->upstream != current_) hop_ = {behind_->upstream, current_, behind_->why};
+  behind_.reset();
 }
 
 attempt_limits failover::limits_for(std::uint16_t upstream, time_point now) const {

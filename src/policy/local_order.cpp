@@ -3,6 +3,7 @@
 namespace tideover::policy {
 
 standing standing_of(const local_catalog& catalog, std::string_view model) {
+  if (catalog.silent) return standing::silent;
   if (!catalog.known) return standing::unclear;
   auto const local = [](const local_model& m) { return !m.remote && !names_remote(m.name); };
   if (const auto* m = catalog.find(model); m != nullptr && local(*m)) return standing::has_it;

@@ -12,12 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& object, const char* key) {
+template <class Json>
+std::string text_of(const Json& object, const char* key) {
   auto const it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
+  return it != object.end() && it->is_string() ? it->template get<std::string>() : std::string{};
 }
 
-std::string name_of(const json& model) {
+template <class Json>
+std::string name_of(const Json& model) {
   auto name = text_of(model, "name");
   return name.empty() ? text_of(model, "model") : name;
 }
@@ -115,6 +117,26 @@ void read_loaded(std::string_view ps_json, local_catalog& catalog) {
   }
 }
 
+std::string join_lists(const std::vector<std::shared_ptr<const std::string>>& lists) {
+  using nlohmann::ordered_json;
+  auto all = ordered_json::array();
+  for (const auto& text : lists) {
+    auto list = text ? ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false) : ordered_json();
+    auto const models = list.is_object() ? list.find("models") : list.end();
+    if (!list.is_object() || models == list.end() || !models->is_array()) continue;
+    for (auto& entry : *models) {
+      if (!entry.is_object()) continue;
+      auto const name = name_of(entry);
+      if (name.empty() || names_remote(name) || !text_of(entry, "remote_host").empty() ||
+          !text_of(entry, "remote_model").empty())
+        continue;
+      if (std::none_of(all.begin(), all.end(), [&](const auto& e) { return same_model(name_of(e), name); }))
+        all.push_back(std::move(entry));
+    }
+  }
+  return ordered_json{{"models", std::move(all)}}.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 std::optional<shown_model> read_show(std::string_view show_json) {
   auto const answer = json::parse(show_json, nullptr, /*allow_exceptions=*/false);
   if (!answer.is_object()) return std::nullopt;
@@ -187,7 +209,9 @@ const local_model* local_catalog::find_at(std::string_view name, std::size_t url
 local_catalog merge_catalogs(std::vector<local_catalog> by_url) {
   if (by_url.size() == 1) return std::move(by_url.front());
   local_catalog all;
+  all.silent = !by_url.empty();
   for (const auto& one : by_url) {
+    all.silent = all.silent && one.silent;
     all.known = all.known || one.known;
     all.loading = all.loading || one.loading;
     for (const auto& m : one.models) {
@@ -218,6 +242,11 @@ std::vector<url_fit> fits_by_url(const local_catalog& catalog, std::string_view 
     const auto* found = catalog.find_at(model, i);
     if (found != nullptr) fits[i] = found->loaded ? url_fit::loaded : url_fit::installed;
   }
+  auto const silent = [&](std::size_t i) { return i < catalog.by_url.size() && catalog.by_url[i].silent; };
+  bool spoken_for = false;
+  for (std::size_t i = 0; i < urls; ++i) spoken_for = spoken_for || (fits[i] != url_fit::absent && !silent(i));
+  for (std::size_t i = 0; spoken_for && i < urls; ++i)
+    if (silent(i)) fits[i] = url_fit::absent;
   return fits;
 }
 

@@ -1,6 +1,9 @@
 #include "tideover/policy/plan.hpp"
 
 #include <charconv>
+#include <utility>
+
+#include "tideover/adapt/ollama/native_request.hpp"
 
 namespace tideover::policy {
 
@@ -9,6 +12,15 @@ unsigned sdk_repeats(const header_fields& fields) {
   unsigned count = 0;
   bool const good = std::from_chars(text.data(), text.data() + text.size(), count).ec == std::errc{};
   return good && count < 1000 ? count : 0;
+}
+
+adapt::request_facts facts_of(const route& r, std::string_view body) {
+  if (is_judged(r.what)) return adapt::scan_request(r.what, body);
+  adapt::request_facts facts;
+  if (r.what != endpoint::ollama_native || body.empty()) return facts;
+  auto named = adapt::ollama::named_models(body);
+  if (!named.models.empty()) facts.model = std::move(named.models.back());  // Go's decoder takes the last, too
+  return facts;
 }
 
 exchange_plan plan_for(const route& r, const adapt::request_facts& body, const config::snapshot& configuration,

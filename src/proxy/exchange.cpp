@@ -1,6 +1,7 @@
 #include "tideover/proxy/exchange.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include "tideover/policy/local_order.hpp"
 #include "tideover/policy/plan.hpp"
@@ -44,7 +45,7 @@ void exchange::finish(outcome how) {
   }
   if (machine_) {
     record_.attempts = machine_->attempts();
-    if (!record_.why) record_.why = machine_->cloud_failure();
+    if (!record_.why) record_.why = why_not_first();
   }
   home_.sink().finished(record_);
 }
@@ -92,13 +93,22 @@ std::unique_ptr<leg> exchange::begin_leg(std::uint16_t upstream, const policy::a
   return std::make_unique<leg>(home_, *generation_, down_, upstream, limits, std::move(asked_), pass_);
 }
 
-/// Told once, when it is certain that another candidate than the first choice is the one to serve.
+/// Told once for each step from a candidate to the next one.
 void exchange::note_failover() {
-  auto const left = machine_->left_upstream();
-  if (!left || !record_.from.empty()) return;
-  record_.from = upstream_settings(*left).name;
-  record_.why = machine_->cloud_failure();
-  home_.sink().failed_over(record_, upstream_settings(machine_->upstream()));
+  auto const& hop = machine_->last_hop();
+  if (!hop || hop == told_hop_) return;
+  told_hop_ = hop;
+  if (auto const left = machine_->left_upstream()) record_.from = upstream_settings(*left).name;
+  home_.sink().failed_over(record_, {.from = upstream_settings(hop->from),
+                                     .to = upstream_settings(hop->to),
+                                     .why = hop->why,
+                                     .detail = std::exchange(hop_detail_, {})});
+}
+
+/// For the record: why not the cloud, or where the cloud serves, why not the first choice.
+std::optional<reason> exchange::why_not_first() const {
+  auto const why = machine_->cloud_failure();
+  return why || !machine_->last_hop() ? why : std::optional(machine_->last_hop()->why);
 }
 
 net::task<void> exchange::ask_candidates() {
@@ -111,6 +121,10 @@ net::task<void> exchange::ask_candidates() {
         auto const upstream = machine_->upstream();
         if (route_.what == endpoint::models && upstream_settings(upstream).tier == tier::local) {
           co_await list_local_models();
+          break;
+        }
+        if (joins_native_lists()) {
+          co_await list_native_models();
           break;
         }
         auto asked = begin_leg(upstream, machine_->limits());
@@ -156,13 +170,12 @@ net::task<bool> exchange::pause() {
 void exchange::leg_failed(leg& l) {
   const auto& settings = upstream_settings(l.upstream);
   auto const& what = l.problem;
-  if (record_.detail.empty() || settings.tier == tier::cloud) {
-    record_.detail = settings.name + ": ";
-    if (!what.detail.empty())
-      record_.detail += what.detail;
-    else
-      record_.detail += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
-  }
+  hop_detail_ = settings.name + ": ";
+  if (!what.detail.empty())
+    hop_detail_ += what.detail;
+  else
+    hop_detail_ += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
+  if (record_.detail.empty() || settings.tier == tier::cloud) record_.detail = hop_detail_;
   record_.upstream_time += l.call.waited();
   if (what.why == reason::auth) home_.sink().key_refused(settings, what);
   auto& health = *shared().health;

@@ -122,18 +122,36 @@ std::optional<failure> exchange::status_failure(leg& l, std::string_view body) c
 
 net::task<attempt_end> exchange::try_leg(leg& l) {
   auto step = co_await ask(l);
+  // A server that lacks the model it was known to have was started anew, or somebody removed it: another may do.
+  if (step == attempt_end::failed && l.translated && local_error_ && local_error_->code == "local_model_missing" &&
+      !looked_again_) {
+    looked_again_ = true;
+    co_await wait_for_catalog(l.upstream, l.limits.connect);
+    if (home_.reactions().stopping()) co_return attempt_end::stopped;
+    if (down_.peer_closed()) co_return attempt_end::client_gone;
+    if (local(l.upstream).current()->find(local_model_) == nullptr) {
+      l.place.reset();  // the next model may live elsewhere
+      ask_anew(l);
+      step = co_await ask(l);
+    }
+  }
   // A local model that did not call the tool it had to is asked once more, in plainer words.
   if (step == attempt_end::failed && replay_.must_call && l.translated && l.problem.why == reason::empty &&
       !insist_on_call_) {
     insist_on_call_ = true;
-    record_.upstream_time += l.call.waited();
-    l.call.start_over();
-    l.stream.reset();
-    l.into.reset();
-    local_error_.reset();
+    ask_anew(l);
     step = co_await ask(l);
   }
   co_return step;
+}
+
+/// The same local server once more, as if nothing had been.
+void exchange::ask_anew(leg& l) {
+  record_.upstream_time += l.call.waited();
+  l.call.start_over();
+  l.stream.reset();
+  l.into.reset();
+  local_error_.reset();
 }
 
 net::task<attempt_end> exchange::ask(leg& l) {

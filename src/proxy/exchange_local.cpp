@@ -1,5 +1,6 @@
 // The local tier's side of an exchange: which model stands in, a place at its server, and the request in its words.
 #include <algorithm>
+#include <atomic>
 
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
@@ -30,7 +31,10 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 
 net::task<attempt_end> exchange::prepare_local(leg& l) {
   bool const native = route_.what == endpoint::ollama_native;
-  if (native && !policy::makes_work(route_.path)) co_return attempt_end::done;
+  if (native && !policy::makes_work(route_.path)) {
+    choose_url(l, *local(l.upstream).current());
+    co_return attempt_end::done;
+  }
   auto catalog = local(l.upstream).current();
   if (!catalog->known || catalog->models.empty()) {
     co_await wait_for_catalog(l.upstream, l.limits.connect);
@@ -44,6 +48,9 @@ net::task<attempt_end> exchange::prepare_local(leg& l) {
     // The cloud is in trouble: whoever comes next shall find the model warm, whether or not this caller stays.
     auto const why = machine_->cloud_failure();
     if (why && *why != reason::policy) local(l.upstream).expect(local_model_);
+  } else {
+    // Where nobody has it, any of them may say so in Ollama's own words.
+    local_model_ = catalog->find(facts_.model) != nullptr ? facts_.model : std::string();
   }
   auto step = co_await enter_local(l, *catalog);
   if (step != attempt_end::done || native) co_return step;
@@ -127,9 +134,34 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
       l, {503, "local_queue_full", settings.title + " is busy: too many requests wait for it. Try again later.", {}});
 }
 
+/// For what takes no place at a server: the first URL that has the model, or just answers, and then the others like it.
+void exchange::choose_url(leg& l, const policy::local_catalog& catalog) {
+  auto const urls = upstream_settings(l.upstream).urls.size();
+  if (!l.further_urls) {
+    auto& order = l.further_urls.emplace();
+    auto const answers = [&](std::size_t url) {
+      return catalog.by_url.empty() ? catalog.tags_json != nullptr : catalog.by_url[url].tags_json != nullptr;
+    };
+    auto const standing = [&](std::size_t url) {
+      return facts_.model.empty() ? answers(url) : catalog.find_at(facts_.model, url) != nullptr;
+    };
+    for (bool const wanted : {true, false})
+      for (std::size_t url = 0; url < urls; ++url)
+        if (standing(url) == wanted) order.push_back(static_cast<std::uint16_t>(url));
+  }
+  l.call.go_by(shared().way(l.upstream, l.further_urls->front()));
+  l.further_urls->erase(l.further_urls->begin());
+}
+
 /// One URL's death is survived: nothing was sent there, so another one of the same server may have the request.
 bool exchange::another_url(leg& l) {
-  if (!l.place || l.call.problem().at > phase::tls_handshake) return false;
+  if (l.call.problem().at > phase::tls_handshake) return false;
+  if (l.further_urls && !l.further_urls->empty()) {
+    record_.upstream_time += l.call.waited();
+    l.call.start_over();
+    return true;
+  }
+  if (!l.place) return false;
   auto const dead = l.place->url();
   l.place->unreachable();
   l.place.reset();
@@ -249,10 +281,7 @@ net::task<void> exchange::list_local_models() {
         models.push_back({m.name, 0});
   }
   if (!known) {
-    failure silent;
-    silent.why = reason::connect;
-    if (record_.detail.empty()) record_.detail = upstream_settings(upstream).name + ": the local server did not answer";
-    machine_->failed(silent, clock::now());
+    nobody_tells(upstream);
     co_return;
   }
 
@@ -270,6 +299,79 @@ net::task<void> exchange::list_local_models() {
   record_.upstream = settings.name;
   machine_->committed();
   co_await reply_json(200, std::move(body), marks(tier::local, settings.name, {}));
+}
+
+void exchange::nobody_tells(std::uint16_t upstream) {
+  failure silent;
+  silent.why = reason::connect;
+  if (record_.detail.empty()) record_.detail = upstream_settings(upstream).name + ": the local server did not answer";
+  machine_->failed(silent, clock::now());
+}
+
+bool exchange::is_ollama(std::uint16_t upstream) const {
+  return shared().local[upstream] != nullptr && upstream_settings(upstream).dialect == dialect::ollama;
+}
+
+/// Ollama's lists of models, where there are several servers: whoever asks for one of what is listed is served by one
+/// that has it. The list of a single server passes as it came.
+bool exchange::joins_native_lists() const {
+  if (route_.what != endpoint::ollama_native || (route_.path != "/api/tags" && route_.path != "/api/ps")) return false;
+  std::size_t servers = 0;
+  for (std::uint16_t i = 0; i < configuration().upstreams.size(); ++i)
+    if (is_ollama(i)) servers += upstream_settings(i).urls.size();
+  return servers > 1;
+}
+
+/// All at the same time; each has its own limits.
+net::task<void> exchange::refresh_ollamas(time_point by) {
+  struct answers {
+    std::atomic<std::size_t> missing = 0;
+    net::event_source all;
+  };
+  auto const told = std::make_shared<answers>();
+  std::vector<std::uint16_t> asked;
+  for (std::uint16_t i = 0; i < configuration().upstreams.size(); ++i)
+    if (is_ollama(i)) asked.push_back(i);
+  told->missing = asked.size();
+  for (auto const i : asked)
+    local(i).refresh([inbox = home_.loop().inbox(), loop = &home_.reactions(), told] {
+      if (told->missing.fetch_sub(1) == 1) inbox->post([loop, told] { told->all.raise(*loop, net::signalled); });
+    });
+  (void)co_await home_.reactions().wait(by, on(told->all, net::signalled), on(down_.source(), net::hangup));
+}
+
+net::task<void> exchange::list_native_models() {
+  auto const began = clock::now();
+  co_await refresh_ollamas(machine_->limits().first_content);
+  record_.upstream_time += clock::now() - began;
+  if (home_.reactions().stopping() || down_.peer_closed()) {
+    settled(down_.peer_closed() ? attempt_end::client_gone : attempt_end::stopped);
+    co_return;
+  }
+  bool const loaded = route_.path == "/api/ps";
+  std::vector<std::shared_ptr<const std::string>> lists;
+  std::string_view first;
+  for (std::uint16_t i = 0; i < configuration().upstreams.size(); ++i) {
+    if (!is_ollama(i)) continue;
+    auto const catalog = local(i).current();
+    auto const take = [&](const policy::local_catalog& one) {
+      if (!one.tags_json) return;  // it does not answer
+      if (first.empty()) first = upstream_settings(i).name;
+      lists.push_back(loaded ? one.ps_json : one.tags_json);
+    };
+    if (catalog->by_url.empty())
+      take(*catalog);
+    else
+      std::for_each(catalog->by_url.begin(), catalog->by_url.end(), take);
+  }
+  if (lists.empty()) {
+    nobody_tells(machine_->upstream());
+    co_return;
+  }
+  auto body = policy::join_lists(lists);
+  record_.upstream = first;
+  machine_->committed();
+  co_await reply_json(200, std::move(body), marks(tier::local, first, {}));
 }
 
 }  // namespace tideover::proxy

@@ -285,10 +285,10 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
       co_await reply_error(std::move(*others));
       co_return then_;
     }
+    facts_ = policy::facts_of(route_, body_);
+    record_.model_requested = facts_.model;
+    record_.stream = facts_.stream;
     if (is_judged(route_.what)) {
-      facts_ = adapt::scan_request(route_.what, body_);
-      record_.model_requested = facts_.model;
-      record_.stream = facts_.stream;
       // What a local model left in the conversation is not the cloud's to read.
       auto cleaned = adapt::chat::clean_history(route_.what, body_);
       if (cleaned.what == adapt::chat::cleaned::kind::refused) {

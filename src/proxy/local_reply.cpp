@@ -14,7 +14,7 @@ adapt::answer_marks exchange::marks(tier who, std::string_view upstream, std::st
   m.tier = who;
   m.upstream = upstream;
   m.model = model;
-  auto const why = record_.why ? record_.why : machine_ ? machine_->cloud_failure() : std::nullopt;
+  auto const why = machine_ ? machine_->cloud_failure() : std::nullopt;
   if (why) m.failover = token(*why);
   m.request_id = record_.request_id;
   m.error_code = record_.error_code;

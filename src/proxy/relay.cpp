@@ -31,7 +31,7 @@ outcome exchange::served() const {
 /// From here on nothing changes backends; the replay buffer has done its work.
 void exchange::commit() {
   machine_->committed();
-  if (!record_.why) record_.why = machine_->cloud_failure();
+  if (!record_.why) record_.why = why_not_first();
   if (!early_head_) record_.first_byte = clock::now() - started_;
   head_sent_ = true;
 }

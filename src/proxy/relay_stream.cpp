@@ -226,7 +226,7 @@ net::task<bool> exchange::continue_locally(failure cut) {
   splice_used_ = true;
   serving_->permit.failed(cut);
   record_.upstream_time += serving_->call.waited();
-  record_.detail = upstream_settings(serving_->upstream).name + ": " + cut.detail;
+  record_.detail = hop_detail_ = upstream_settings(serving_->upstream).name + ": " + cut.detail;
   auto local = begin_leg(next->upstream, next->limits);
   auto const how = co_await accompany(local);
   if (how == attempt_end::failed) {
@@ -236,7 +236,7 @@ net::task<bool> exchange::continue_locally(failure cut) {
   }
   serving_ = std::move(local);
   if (settled(how)) co_return false;
-  record_.why = machine_->cloud_failure();
+  record_.why = why_not_first();
   record_.tier = tier::local;
   record_.upstream = upstream_settings(serving_->upstream).name;
   record_.model_served = local_model_;

@@ -109,6 +109,76 @@ TEST(TwoLocalServers, StandInForEachOther) {
   EXPECT_EQ(nobody.field("x-tideover-error"), "local_unavailable") << nobody.body;
 }
 
+TEST(TwoLocalServers, TellOfEachStepFromOneToTheOther) {
+  two_locals w;
+  w.options.workflows =
+      "workflows: {default: {policy: cloud_first}, legal: {policy: local_only}, near: {policy: local_first}}";
+  w.start(w.options);
+  ASSERT_TRUE(w.both_known());
+  w.living.change([](auto& how) { how.failure = "llama-server process has terminated"; });
+  auto const count = [&](const char* from, const char* to, const char* reason) {
+    auto const label = [](const char* name, const char* value) { return std::string(name) + "=\"" + value + "\""; };
+    return w.daemon().metric("tideover_failovers_total",
+                             {label("from", from), label("to", to), label("reason", reason)});
+  };
+  auto const told = [&](std::size_t at, const char* message, const char* from, const char* to, const char* reason) {
+    auto const lines = w.daemon().wait_for_log("failover", at + 1);
+    ASSERT_GT(lines.size(), at);
+    EXPECT_EQ(lines[at]["msg"], message);
+    EXPECT_EQ(lines[at]["from"], from);
+    EXPECT_EQ(lines[at]["to"], to);
+    EXPECT_EQ(lines[at]["reason"], reason);
+    EXPECT_NE(lines[at].value("detail", "").find(from), std::string::npos) << lines[at];
+  };
+
+  // The cloud cannot be reached, nor does the first local server work.
+  auto const both = w.ask("gpt-4o");
+  expect_served(both, "gpu", "qwen3-0.6b");
+  EXPECT_EQ(both.field("x-tideover-failover"), "connect");
+  told(0, "Cloud unavailable, falling back to Ollama", "openai", "ollama", "connect");
+  told(1, "Ollama unavailable, falling back to gpu", "ollama", "gpu", "server_error");
+  EXPECT_EQ(count("openai", "ollama", "connect"), 1);
+  EXPECT_EQ(count("ollama", "gpu", "server_error"), 1);
+
+  // No cloud may be asked.
+  auto const kept = post(w.port(), "/w/legal/v1/chat/completions", chat_body);
+  expect_served(kept, "gpu", "qwen3-0.6b");
+  EXPECT_EQ(kept.field("x-tideover-failover"), "policy");
+  told(2, "Ollama unavailable, falling back to gpu", "ollama", "gpu", "server_error");
+  EXPECT_EQ(count("ollama", "gpu", "server_error"), 2);
+  EXPECT_EQ(w.daemon().wait_for_log("failover", 3).size(), 3U);
+  auto const line = w.daemon().wait_for_log("request", 2).back();
+  EXPECT_EQ(line["outcome"], "failed_over");
+  EXPECT_EQ(line["reason"], "policy");
+  EXPECT_EQ(line["from"], "ollama");
+  EXPECT_EQ(line["to"], "gpu");
+}
+
+TEST(ALocalTierThatIsAskedFirst, AndFailsIsLeftForTheCloudWithoutAWordAgainstThat) {
+  world w;
+  world_options options;
+  options.workflows = "workflows: {default: {policy: cloud_first}, near: {policy: local_first}}";
+  w.start(options);
+  auto const near = [&] { return post(w.port(), "/w/near/v1/chat/completions", chat_body); };
+  expect_local(near(), "policy");
+  w.ollama.stop();
+  auto const answer = near();
+  expect_cloud(answer);
+  EXPECT_FALSE(answer.has("x-tideover-failover")) << "the cloud served: nothing stood in its way";
+  auto const told = w.daemon().wait_for_log("failover", 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0]["msg"], "Ollama unavailable, falling back to OpenAI");
+  EXPECT_EQ(told[0]["from"], "ollama");
+  EXPECT_EQ(told[0]["to"], "openai");
+  EXPECT_EQ(told[0]["reason"], "connect");
+  EXPECT_EQ(w.daemon().metric("tideover_failovers_total",
+                              {"workflow=\"near\"", "from=\"ollama\"", "to=\"openai\"", "reason=\"connect\""}),
+            1);
+  auto const line = w.daemon().wait_for_log("request", 2).back();
+  EXPECT_EQ(line["outcome"], "failed_over");
+  EXPECT_EQ(line["reason"], "connect") << "why not the first choice";
+}
+
 TEST(TwoLocalServers, ThatCannotServeAreToldOfByTheErrorThatHelpsMost) {
   living_options how;
   gate opened;

@@ -235,6 +235,10 @@ std::string live_through_one(std::uint64_t seed) {
   promise(machine.left_upstream().has_value() == (!asked.empty() && !asked.contains(plan.candidates.index[0])) ||
               (machine.left_upstream() == plan.candidates.index[0] && asked.size() > 1),
           "who was left is the first choice");
+  promise(machine.last_hop().has_value() == machine.left_upstream().has_value(), "a hop leaves somebody");
+  promise(!machine.last_hop() ||
+              (machine.last_hop()->from != machine.last_hop()->to && asked.contains(machine.last_hop()->to)),
+          "a hop leads to somebody else, who is asked");
   return broken.str();
 }
 

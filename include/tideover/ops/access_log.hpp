@@ -26,9 +26,10 @@ std::string timestamp(std::int64_t unix_microseconds);
 /// detail stream sdk_retry. Times are milliseconds with three decimals. Level: warn for failed and cut, else info.
 std::string request_line(const proxy::exchange_record& record, std::int64_t unix_microseconds, line_format format);
 
-/// The failover event line: event=failover, level warn, msg "Cloud unavailable, falling back to Ollama" (`to_title`):
-/// ts level msg event request_id trace_id workflow model_requested reason from to and, where known, detail.
-std::string failover_line(const proxy::exchange_record& record, std::string_view to, std::string_view to_title,
+/// The failover event line: event=failover, level warn, msg "Cloud unavailable, falling back to Ollama", or "Ollama
+/// unavailable, …" where no cloud is left: ts level msg event request_id trace_id workflow model_requested reason from
+/// to and, where known, detail.
+std::string failover_line(const proxy::exchange_record& record, const proxy::failover_step& step,
                           std::int64_t unix_microseconds, line_format format);
 
 /// The breaker event line: event=breaker: ts level msg event upstream state reason and, where one key's model is meant

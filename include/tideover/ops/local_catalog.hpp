@@ -3,6 +3,7 @@
 // Not a readiness monitor: it tells what is installed and loaded, not whether it works well.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -75,12 +76,16 @@ class local_catalog_watch {
     std::string problem{};
     std::optional<policy::local_catalog> catalog{};
   };
-  /// A window that a request made larger, or is making so.
+  /// A window that a request makes larger. Known to the watch of the configuration that came after it, too.
   struct growth {
-    std::string model;
-    std::uint16_t url = 0;
-    std::uint64_t window = 0;
-    enum class state : std::uint8_t { under_way, over, asked_about } is = state::under_way;
+    std::string const model;
+    std::uint16_t const url = 0;
+    std::uint64_t const window = 0;
+    std::atomic<bool> over = false;
+  };
+  struct grown {
+    std::shared_ptr<growth> what;
+    bool asked_about = false;  // since it is over, the server is being asked
   };
   struct questions;
   struct learned {
@@ -103,8 +108,8 @@ class local_catalog_watch {
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
   std::vector<std::function<void()>> waiting_;
-  std::vector<std::shared_ptr<growth>> growing_;  // with the mutex held
-  std::size_t asking_ = 0;                        // control loop only
+  std::vector<grown> growing_;  // with the mutex held
+  std::size_t asking_ = 0;      // control loop only
   time_point next_{};
 };
 

@@ -12,8 +12,10 @@ namespace tideover::ops {
 
 class local_tier {
  public:
-  /// Watches every local upstream of `shared`. What `shared` refers to outlives it.
-  local_tier(net::event_loop& control, const proxy::services& shared);
+  /// Watches every local upstream of `shared`. What `shared` refers to outlives it. `stays` is what all configurations
+  /// know of models in servers' memory.
+  local_tier(net::event_loop& control, const proxy::services& shared,
+             const std::shared_ptr<model_stays>& stays = std::make_shared<model_stays>());
 
   /// What another knew of upstreams that stay where they are. On the control loop, before the first tick.
   void take_over(const local_tier& before);
@@ -33,6 +35,15 @@ class local_tier {
   /// From any thread; `done` runs on the control loop when all servers have answered or have not, or all checks ended.
   void refresh(std::function<void()> done);
   void check_now(std::function<void()> done);
+
+  /// Another one has taken its place: what servers keep for this one, and that one does not watch, is released. On the
+  /// control loop; then finish() is called from its ticks, until quiet().
+  void part_from(const local_tier& next);
+  /// The process ends: nothing stays pinned.
+  void part();
+  void finish(time_point now);
+  /// Is anything of that still to be said, or on its way? Not counting loads that are under way.
+  bool owes() const;
 
   /// On the control loop: is nothing under way?
   bool quiet() const;

@@ -15,7 +15,9 @@ namespace tideover::ops {
 class local_watch : public proxy::local_knowledge {
  public:
   /// Watches all URLs of `upstream`, which is a local one. What `shared` refers to outlives it.
-  local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream);
+  /// `stays` is what all configurations know of models in servers' memory.
+  local_watch(net::event_loop& control, const proxy::services& shared, std::uint16_t upstream,
+              std::shared_ptr<model_stays> stays = std::make_shared<model_stays>());
 
   /// Is it the same server, at the same URLs?
   bool watches_what(const local_watch& other) const;
@@ -42,6 +44,8 @@ class local_watch : public proxy::local_knowledge {
 
   std::uint16_t upstream() const { return upstream_; }
   std::string problem() const { return catalog_.problem(); }
+  warmth* warming() { return warmth_.get(); }  // null: nothing is loaded ahead of time here
+  const warmth* warming() const { return warmth_.get(); }
   bool answers() const { return current()->known && problem().empty(); }
   readiness_monitor& readiness() { return monitor_; }
   const readiness_monitor& readiness() const { return monitor_; }

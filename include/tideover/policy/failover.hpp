@@ -103,10 +103,19 @@ class failover {
   void client_gone();  // nobody's failure; ends the exchange
 
   /// Why the cloud did not serve: the first failure or skip of a cloud candidate, else `policy` where the workflow's
-  /// policy kept the request from it; absent if there is no such reason or the cloud did serve.
+  /// policy kept the request from it; absent if there is no such reason, or the cloud is being asked or did serve.
   std::optional<reason> cloud_failure() const;
   /// The first choice, where another candidate was attempted after it (index), for the log; absent if none was.
   std::optional<std::uint16_t> left_upstream() const { return left_; }
+  /// From one candidate to the next that was attempted, for the log.
+  struct hop {
+    std::uint16_t from = 0;  // attempted last, or the first of those that were skipped
+    std::uint16_t to = 0;
+    reason why{};  // that one did not serve
+    bool operator==(const hop&) const = default;
+  };
+  /// The latest; absent while the first choice is being asked.
+  const std::optional<hop>& last_hop() const { return hop_; }
 
   /// Who can still answer, for a head that has to go out before anybody has. `tier`: of all of them, nothing where it
   /// is open; `upstream`: where it is only one. Health is not asked: whoever is left alone now may be asked by then.
@@ -131,9 +140,9 @@ class failover {
 
  private:
   bool is_cloud(std::uint16_t upstream) const;
-  void note_cloud(std::uint16_t upstream, reason why);
   std::optional<std::uint16_t> next_candidate(const health_view* health);
   void begin(std::uint16_t upstream, const attempt_limits& limits, time_point now);
+  void note_left(std::uint16_t upstream, reason why, bool attempted);
   void leave_first();
 
   exchange_plan plan_;
@@ -153,6 +162,12 @@ class failover {
   ending end_ = ending::open;
   std::optional<reason> cloud_failure_;
   std::optional<std::uint16_t> left_;
+  struct left_behind {
+    std::uint16_t upstream;
+    reason why;
+  };
+  std::optional<left_behind> behind_;  // nothing: since the last hop nobody was left
+  std::optional<hop> hop_;
   std::optional<failure> last_failure_;
 };
 

@@ -16,6 +16,7 @@ namespace tideover::policy {
 enum class standing : std::uint8_t {
   has_it,   // installed there, and local
   unclear,  // another one of its models may do, or nothing is known of it yet
+  silent,   // it said nothing when it was last asked: its callers might wait for long
   barren,   // it is known, and has none that generates text
 };
 standing standing_of(const local_catalog& catalog, std::string_view model);

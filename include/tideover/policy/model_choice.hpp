@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,8 +35,11 @@ struct local_model {
 struct local_catalog {
   bool known = false;    // false: nothing could be asked yet
   bool loading = false;  // why nothing is known: the server answers, but is still loading the only model it has
+  bool silent = false;   // it took the connection and said nothing when it was last asked: what is known is of before
   std::vector<local_model> models;
   std::vector<local_catalog> by_url{};  // each server's own; empty where there is only one
+  // What an Ollama answered last to /api/tags and /api/ps, for callers of its own API; null while it does not answer.
+  std::shared_ptr<const std::string> tags_json{}, ps_json{};
 
   const local_model* find(std::string_view name) const;  // `x` and `x:latest` are the same
   local_model* find(std::string_view name);
@@ -48,6 +52,10 @@ std::optional<local_catalog> read_catalog(std::string_view tags_json, std::strin
 
 /// /api/ps alone, into a catalog that has the installed models. Nothing changes when it is no such answer.
 void read_loaded(std::string_view ps_json, local_catalog& catalog);
+
+/// The lists of several Ollamas, as text, as one: each name once, as the first of them has it, and none that leaves the
+/// house. Whatever is no such list counts as empty.
+std::string join_lists(const std::vector<std::shared_ptr<const std::string>>& lists);
 
 /// What POST /api/show of Ollama tells of one model.
 struct shown_model {
@@ -72,7 +80,8 @@ bool says_loading(int status, std::string_view body);
 local_catalog merge_catalogs(std::vector<local_catalog> by_url);
 
 /// What each of `urls` servers could do for a request to this model, as policy/admission wants to know it. Where
-/// nothing is known of any server, all of them may have it.
+/// nothing is known of any server, all of them may have it. One that is silent is not asked where another has the
+/// model.
 std::vector<url_fit> fits_by_url(const local_catalog& catalog, std::string_view model, std::size_t urls);
 
 struct model_need {

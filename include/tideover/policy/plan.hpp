@@ -20,6 +20,9 @@ bool kept_from_clouds(const route& r, Active active) {
 /// How often an SDK says that it has repeated this request (x-stainless-retry-count); 0: never, or it does not say.
 unsigned sdk_repeats(const header_fields& fields);
 
+/// What a body that is held says of the request. Of one in Ollama's own API only the model matters.
+adapt::request_facts facts_of(const route& r, std::string_view body);
+
 struct plan_facts {
   time_point started{};
   bool in_contingency = false;

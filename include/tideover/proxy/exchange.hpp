@@ -78,10 +78,12 @@ class exchange {
   net::task<bool> pause();
   void leg_failed(leg& l);
   void note_failover();
+  std::optional<reason> why_not_first() const;
   bool settled(attempt_end step);
 
   // One leg up to the point where its answer may be committed (exchange_judge.cpp).
   net::task<attempt_end> try_leg(leg& l);
+  void ask_anew(leg& l);
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
   net::task<attempt_end> keep_back_our_key(leg& l);
@@ -107,6 +109,7 @@ class exchange {
   attempt_end choose_local_model(leg& l, const policy::local_catalog& catalog);
   net::task<attempt_end> enter_local(leg& l, const policy::local_catalog& catalog);
   bool another_url(leg& l);
+  void choose_url(leg& l, const policy::local_catalog& catalog);
   net::task<attempt_end> load_local_model(leg& l);
   attempt_end write_local_request(leg& l, const policy::local_catalog& catalog);
   adapt::own_error too_long_for(std::uint64_t window) const;
@@ -124,6 +127,11 @@ class exchange {
   net::task<void> wait_for_catalog(std::uint16_t upstream, time_point by);
   local_knowledge& local(std::uint16_t upstream) const { return *shared().local[upstream]; }
   net::task<void> list_local_models();
+  bool joins_native_lists() const;
+  net::task<void> list_native_models();
+  net::task<void> refresh_ollamas(time_point by);
+  bool is_ollama(std::uint16_t upstream) const;
+  void nobody_tells(std::uint16_t upstream);
   attempt_end local_refusal(leg& l, adapt::own_error why);
 
   // Requests whose bodies are not kept (exchange_stream_through.cpp).
@@ -206,7 +214,9 @@ class exchange {
   bool body_unread_ = false;
 
   std::optional<policy::failover> machine_;
-  health_table::admission asked_;        // of the attempt that begins
+  health_table::admission asked_;  // of the attempt that begins
+  std::optional<policy::failover::hop> told_hop_;
+  std::string hop_detail_;               // about the leg that failed last
   std::unique_ptr<leg> serving_;         // whose answer the caller gets
   std::optional<duration> refused_for_;  // how long health keeps the cloud from us
   // For the local tier.
@@ -214,6 +224,7 @@ class exchange {
   adapt::chat::rendered replay_;                     // in the local server's
   policy::model_need local_need_;
   std::optional<duration> local_wait_;                   // when its server may have time, as far as it is known
+  bool looked_again_ = false;                            // for a model that had gone
   bool insist_on_call_ = false;                          // the model did not call the tool it had to
   std::unique_ptr<adapt::chat::answer::splice> splice_;  // of a cloud's stream that may be continued
   bool splice_used_ = false;

@@ -11,6 +11,10 @@
 #include "tideover/core/time.hpp"
 #include "tideover/core/words.hpp"
 
+namespace tideover::config {
+struct upstream;
+}
+
 namespace tideover::proxy {
 
 /// How an exchange ended; exactly one per request (contract §12).
@@ -58,6 +62,14 @@ struct exchange_record {
   /// Into `adapted`: said once, however often it happened and however often the request was written.
   void note_adaptation(std::string_view note);
   unsigned sdk_retry = 0;  // x-stainless-retry-count
+};
+
+/// From one upstream to the next that is asked.
+struct failover_step {
+  const config::upstream& from;
+  const config::upstream& to;
+  reason why{};          // `from` did not serve
+  std::string detail{};  // one sentence about that, where it was asked
 };
 
 }  // namespace tideover::proxy

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tideover/adapt/key_leak.hpp"
 #include "tideover/adapt/sse.hpp"
@@ -62,6 +63,8 @@ struct leg {
 
   std::optional<local_gate::visit> place;  // at a local server; goes back with the leg
   std::shared_ptr<void> grows;             // its model's window does, for this request
+  // Of a request that takes no place: further URLs of the same server that may be asked; nothing: not chosen yet.
+  std::optional<std::vector<std::uint16_t>> further_urls;
 
   // A local server that is asked in its own words.
   bool translated = false;

@@ -76,8 +76,7 @@ class local_knowledge {
 class exchange_sink {
  public:
   virtual ~exchange_sink() = default;
-  /// The caller is about to be served by `to` instead of `record.from`.
-  virtual void failed_over(const exchange_record& record, const config::upstream& to) = 0;
+  virtual void failed_over(const exchange_record& record, const failover_step& step) = 0;
   virtual void first_content(const config::upstream& from, duration since_start) = 0;
   virtual void chunk_gap(const config::upstream& from, duration gap) = 0;
   virtual void finished(const exchange_record& record) = 0;

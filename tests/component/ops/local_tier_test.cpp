@@ -384,7 +384,7 @@ TEST_F(Tier, AnotherConfigurationsWatchGoesOnWithWhatWasLearnt) {
   auto others = shared;
   others.configuration = next;
   others.upstreams = proxy::list_routes(*next);
-  local_watch after(loop, others, 0);
+  local_watch after(loop, others, 0, stays);
   ASSERT_TRUE(after.watches_what(*tier_));
   after.take_over(*tier_);
   ASSERT_TRUE(after.current()->known);
@@ -426,7 +426,7 @@ TEST_F(Tier, WhatIsKeptWarmNoMoreIsReleasedAndWhatStillIsStaysPinned) {
   };
   {
     auto const same = with({"llama3.1:8b"});
-    local_watch next(loop, same, 0);
+    local_watch next(loop, same, 0, stays);
     next.take_over(*tier_);
     bool looked = false;
     next.refresh([&] { looked = true; });
@@ -437,7 +437,7 @@ TEST_F(Tier, WhatIsKeptWarmNoMoreIsReleasedAndWhatStillIsStaysPinned) {
     EXPECT_EQ(chats(), 1) << "it is pinned already";
   }
   auto const none = with({});
-  local_watch next(loop, none, 0);
+  local_watch next(loop, none, 0, stays);
   next.take_over(*tier_);
   // The old one has no say any more: it is ticked by until(), and sees its model pinned.
   go_on_with(next);

@@ -45,7 +45,7 @@ struct Tier : testing::Test {
     shared.upstreams = proxy::list_routes(*made);
     shared.names = &names;
     shared.gates = {std::make_shared<proxy::local_gate>(made->upstreams[0])};
-    tier_.emplace(loop, shared, std::uint16_t{0});
+    tier_.emplace(loop, shared, std::uint16_t{0}, stays);
   }
   /// Lets the loop and the tier run until `holds`; false when it never does.
   bool until(const std::function<bool()>& holds) {
@@ -81,6 +81,7 @@ struct Tier : testing::Test {
   net::event_loop loop;
   net::resolver names;
   proxy::services shared;
+  std::shared_ptr<model_stays> stays = std::make_shared<model_stays>();
   std::optional<test::living_ollama> ollama;
   std::optional<test::llama_server> llama;
   std::optional<local_watch> tier_;

@@ -15,8 +15,8 @@ namespace tideover::proxy::test {
 
 /// What the worker reported.
 struct noted : exchange_sink {
-  void failed_over(const exchange_record& r, const config::upstream& to) override {
-    failovers.push_back(r.from + ">" + to.name + ":" + std::string(token(r.why.value_or(reason::policy))));
+  void failed_over(const exchange_record&, const failover_step& step) override {
+    failovers.push_back(step.from.name + ">" + step.to.name + ":" + std::string(token(step.why)));
   }
   void first_content(const config::upstream&, duration) override { ++first_contents; }
   void chunk_gap(const config::upstream&, duration) override {}

@@ -222,7 +222,14 @@ TEST(RequestLine, TextForATerminalPerformsNothing) {
 
 TEST(FailoverLine, CarriesTheContractsMessage) {
   auto r = failed_over();
-  auto const line = ordered_json::parse(failover_line(r, "ollama", "Ollama", when, line_format::json));
+  config::upstream openai, ollama;
+  openai.name = "openai";
+  openai.tier = tier::cloud;
+  ollama.name = "ollama";
+  ollama.title = "Ollama";
+  ollama.tier = tier::local;
+  proxy::failover_step const step{.from = openai, .to = ollama, .why = reason::server_error};
+  auto line = ordered_json::parse(failover_line(r, step, when, line_format::json));
   EXPECT_EQ(line["event"], "failover");
   EXPECT_EQ(line["level"], "warn");
   EXPECT_EQ(line["msg"], "Cloud unavailable, falling back to Ollama");
@@ -230,8 +237,30 @@ TEST(FailoverLine, CarriesTheContractsMessage) {
   EXPECT_EQ(line["to"], "ollama");
   EXPECT_EQ(line["reason"], "server_error");
   EXPECT_EQ(line["request_id"], r.request_id);
-  EXPECT_NE(failover_line(r, "ollama", "", when, line_format::text)
+  ollama.title.clear();
+  EXPECT_NE(failover_line(r, step, when, line_format::text)
                 .find("WARN  Cloud unavailable, falling back to ollama reason=server_error from=openai to=ollama"),
+            std::string::npos);
+}
+
+TEST(FailoverLine, FromALocalUpstreamSpeaksOfNoCloud) {
+  config::upstream ollama, gpu;
+  ollama.name = "ollama";
+  ollama.title = "Ollama";
+  ollama.tier = tier::local;
+  gpu.name = "gpu";
+  gpu.title = "Gpu";
+  gpu.tier = tier::local;
+  proxy::failover_step const step{.from = ollama, .to = gpu, .why = reason::connect, .detail = "ollama: refused"};
+  auto const line = ordered_json::parse(failover_line(failed_over(), step, when, line_format::json));
+  EXPECT_EQ(line["msg"], "Ollama unavailable, falling back to Gpu");
+  EXPECT_EQ(line["from"], "ollama");
+  EXPECT_EQ(line["to"], "gpu");
+  EXPECT_EQ(line["reason"], "connect");
+  EXPECT_EQ(line["detail"], "ollama: refused");
+  EXPECT_NE(failover_line(failed_over(), step, when, line_format::text)
+                .find("Ollama unavailable, falling back to Gpu reason=connect from=ollama to=gpu workflow=default "
+                      "detail=ollama: refused"),
             std::string::npos);
 }
 

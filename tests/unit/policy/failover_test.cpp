@@ -298,6 +298,51 @@ TEST_F(Failover, HealthOfALocalUpstreamIsNoReasonWhyTheCloudDidNotServe) {
   EXPECT_EQ(m.left_upstream(), ollama);
 }
 
+TEST_F(Failover, EachHopSaysWhoWasLeftAndWhy) {
+  using hop = failover::hop;
+  plan.candidates = list({openai, ollama, anthropic});
+  auto m = machine();
+  m.next(start);
+  EXPECT_FALSE(m.last_hop());
+  m.failed(because(reason::server_error), start);
+  m.next(start);
+  EXPECT_EQ(m.last_hop(), (hop{openai, ollama, reason::server_error}));
+  m.failed(because(reason::connect), start);
+  m.next(start);
+  EXPECT_EQ(m.last_hop(), (hop{ollama, anthropic, reason::connect}));
+  EXPECT_EQ(m.left_upstream(), openai);
+}
+
+TEST_F(Failover, WhoWasSkippedIsLeftOnlyWhereNobodyWasAsked) {
+  using hop = failover::hop;
+  health view;
+  view.refused[openai] = reason::breaker_open;
+  auto skipped = machine();
+  skipped.next(start, &view);
+  EXPECT_EQ(skipped.last_hop(), (hop{openai, ollama, reason::breaker_open}));
+
+  plan.candidates = list({ollama, openai, anthropic});
+  auto asked = machine();
+  asked.next(start, &view);
+  asked.failed(because(reason::timeout), start);
+  asked.next(start, &view);
+  EXPECT_EQ(asked.last_hop(), (hop{ollama, anthropic, reason::timeout}));
+}
+
+TEST_F(Failover, WhileTheCloudIsAskedPolicyIsNoReasonWhyNotTheCloud) {
+  plan.local_by_policy = true;
+  plan.candidates = list({ollama, openai});
+  auto m = machine();
+  m.next(start);
+  EXPECT_EQ(m.cloud_failure(), reason::policy);
+  m.failed(because(reason::connect), start);
+  m.next(start);
+  EXPECT_FALSE(m.cloud_failure()) << "the local tier could not, and nobody kept it from the cloud";
+  m.failed(because(reason::server_error), start);
+  m.next(start);
+  EXPECT_EQ(m.cloud_failure(), reason::server_error);
+}
+
 TEST_F(Failover, WhatTheLocalTierAnswersByPolicyIsSaidToBeSo) {
   plan.local_by_policy = true;
   plan.candidates = list({ollama});

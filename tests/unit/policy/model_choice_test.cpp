@@ -440,5 +440,37 @@ TEST(NamedModels, AreThoseOfAllTablesAndOfKeepWarmEachOnce) {
             (std::vector<std::string>{"qwen2.5-coder:7b", "llama3.1", "phi4:14b", "mistral:7b"}));
 }
 
+TEST(ListsOfSeveralOllamas, AreOneWithEachNameOnceAndNothingThatLeavesTheHouse) {
+  auto const text = [](const char* json) { return std::make_shared<const std::string>(json); };
+  EXPECT_EQ(join_lists({text(R"({"models":[{"name":"a:1b","size":1},{"name":"b","digest":"x"}]})"),
+                        text(R"({"models":[{"name":"A:1B","size":2},{"name":"b:latest"},{"name":"c:2b"}]})")}),
+            R"({"models":[{"name":"a:1b","size":1},{"name":"b","digest":"x"},{"name":"c:2b"}]})");
+  EXPECT_EQ(join_lists({text(R"({"models":[{"name":"gpt-oss:cloud"},{"name":"x","remote_host":"https://ollama.com"},
+                                           {"name":"y","remote_model":"z"},{"model":"only:model"},{},7]})")}),
+            R"({"models":[{"model":"only:model"}]})");
+  EXPECT_EQ(join_lists({}), R"({"models":[]})");
+  EXPECT_EQ(join_lists({nullptr, text("no JSON"), text("[]"), text(R"({"models":null})"),
+                        text(R"({"models":[{"name":"d"}]})")}),
+            R"({"models":[{"name":"d"}]})");
+}
+
+TEST(Urls, OneThatFellSilentIsLeftOutWhereAnotherHasTheModel) {
+  auto const with_model = [](bool loaded, bool silent) {
+    local_catalog one;
+    one.known = true;
+    one.silent = silent;
+    one.models.push_back({.name = "m", .digest = {}, .loaded = loaded});
+    return one;
+  };
+  auto const fits = [](const local_catalog& catalog) { return fits_by_url(catalog, "m", 2); };
+  EXPECT_EQ(fits(merge_catalogs({with_model(true, true), with_model(false, false)})),
+            (std::vector{url_fit::absent, url_fit::installed}));
+  EXPECT_EQ(fits(merge_catalogs({with_model(true, true), with_model(false, true)})),
+            (std::vector{url_fit::loaded, url_fit::installed}))
+      << "where all are, one of them has to do";
+  EXPECT_TRUE(merge_catalogs({with_model(true, true), with_model(false, true)}).silent);
+  EXPECT_FALSE(merge_catalogs({with_model(true, true), with_model(false, false)}).silent);
+}
+
 }  // namespace
 }  // namespace tideover::policy
