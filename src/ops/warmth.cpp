@@ -80,7 +80,7 @@ void warmth::load(std::string model, std::uint16_t url, std::function<void()> do
     auto const catalog = catalog_.current();
     const auto* known = catalog->find_at(model, url);
     // Never what is not installed there, and never what leaves the house.
-    if (url >= ways_.size() || known == nullptr || known->loaded || known->remote || policy::names_remote(model)) {
+    if (url >= ways_.size() || known == nullptr || known->loaded || known->remote || names_remote(model)) {
       done();
       return;
     }
@@ -179,7 +179,7 @@ void warmth::care_for(warm_model& m, const policy::local_catalog& catalog, time_
     auto& u = m.urls[i];
     auto const url = static_cast<std::uint16_t>(i);
     const auto* known = catalog.find_at(m.name, i);
-    if (u.busy || known == nullptr || known->remote || policy::names_remote(m.name)) continue;
+    if (u.busy || known == nullptr || known->remote || names_remote(m.name)) continue;
     if (known->loaded && now - u.began >= longest_pause) u.pause = {};  // it stayed
     if (!known->loaded) {
       u.ours = u.pinned = false;
