@@ -54,6 +54,7 @@ struct leg {
   attempt call;
   answer_form form = answer_form::whole;
   std::optional<followed_stream> stream;
+  std::string early;  // of a raw answer: read before the commit
   std::string model;  // as the answer names it
   failure problem;    // when it failed
 
