@@ -38,6 +38,11 @@ class exchange_reporter : public proxy::exchange_sink {
     if (refused_keys_.due(by.name, clock::now()))
       log_.write(ops::auth_line(what, by.name, by.title, by.credential.has_value(), now_microseconds(), format_));
   }
+  void answered_remotely(const proxy::exchange_record& record, const config::upstream& by,
+                         std::string_view model) override {
+    log_.write(ops::remote_line(record, by.name, by.title, model, now_microseconds(), format_));
+    refusals_.note_remote_answer(record, by.name, model);
+  }
 
   const ops::worker_metrics& metrics() const { return metrics_; }
 

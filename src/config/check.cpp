@@ -5,6 +5,7 @@
 
 #include "tideover/config/values.hpp"
 #include "tideover/core/http_message.hpp"
+#include "tideover/core/ollama_name.hpp"
 
 namespace tideover::config {
 namespace {
@@ -139,6 +140,11 @@ class checker {
     if (u.tier == tier::cloud && u.dialect == dialect::ollama)
       error(path + ".dialect",
             "no caller's request goes to a cloud in Ollama's dialect: write openai or anthropic, or `tier: local`");
+    if (u.tier == tier::local && u.dialect == dialect::anthropic)
+      error(
+          path + ".dialect",
+          "no local server is asked in Anthropic's dialect, so this one could never serve: write ollama, or openai for "
+          "llama.cpp, vLLM and LM Studio; callers of /v1/messages are served by both");
     if (u.urls.empty()) {
       error(path + ".url",
             "is missing: write where the upstream is, such as " +
@@ -325,7 +331,7 @@ class checker {
   void local_model(std::string_view name, const std::string& path) {
     if (name.find('*') != std::string_view::npos)
       error(path, "must be the name of one model: `*` belongs into `cloud`");
-    if (name.ends_with(":cloud") || name.ends_with("-cloud"))
+    if (names_remote(name))
       error(path, "is a model that Ollama runs in its cloud, so it is not local: name a model that is installed here");
   }
 

@@ -145,7 +145,7 @@ std::vector<key_row> the_rest() {
       {.path = "headers",
        .kind = k::choice,
        .default_text = "standard",
-       .description = "standard: answers carry X-Tideover-* headers. none: they do not.",
+       .description = "standard: answers carry X-Tideover-* headers. none: none but X-Tideover-Estimate on estimates.",
        .store = [](b& to, const v& x) { to.made.response_headers = text(x) == "standard"; },
        .choices = "standard|none"},
   };

@@ -284,6 +284,22 @@ std::string auth_line(const failure& what, std::string_view upstream, std::strin
   return out;
 }
 
+std::string remote_line(const proxy::exchange_record& record, std::string_view upstream, std::string_view title,
+                        std::string_view model, std::int64_t unix_microseconds, line_format format) {
+  constexpr std::string_view happened = " had a model run at ollama.com that was known as local: a prompt has left";
+  if (title.empty()) title = upstream;
+  if (format == line_format::json) {
+    json_line line(unix_microseconds, {title, upstream, model, record.request_id, record.trace_id, record.workflow});
+    line.token("level", "error").text("msg", {title, happened}).token("event", "answered_remotely");
+    line.text("request_id", record.request_id).text("trace_id", record.trace_id).text("workflow", record.workflow);
+    line.text("upstream", upstream).text("model", model);
+    return line.end();
+  }
+  return event_text(
+      unix_microseconds, "error", {title, happened},
+      {{"request_id", record.request_id}, {"workflow", record.workflow}, {"upstream", upstream}, {"model", model}});
+}
+
 std::string event_text(std::int64_t unix_microseconds, std::string_view level,
                        std::initializer_list<std::string_view> message,
                        std::initializer_list<std::pair<std::string_view, std::string_view>> pairs) {

@@ -284,6 +284,7 @@ void local_catalog_watch::publish() {
       if (known == by_files_.end()) continue;
       m.usual_context = known->second.usual_context;
       m.fits = known->second.fits;
+      m.remote = m.remote || known->second.remote;
     }
     for (const auto& g : growing_)
       if (auto* m = g.what->url == url ? copy.find(g.what->model) : nullptr) {
@@ -308,6 +309,17 @@ void local_catalog_watch::note_fit(std::string_view model, bool fits) {
   if (m == nullptr || m->fits == fits) return;
   by_files_[key_of(*m)].fits = fits;
   publish();
+}
+
+void local_catalog_watch::note_remote(std::string_view model) {
+  {
+    std::lock_guard const lock(mutex_);
+    // Of several servers with different files under this name, any may have been it.
+    for (const auto& s : servers_)
+      if (const auto* m = s.catalog.find(model)) by_files_[key_of(*m)].remote = true;
+    publish();
+  }
+  control_.inbox()->post([this] { start(); });
 }
 
 }  // namespace tideover::ops

@@ -108,7 +108,7 @@ std::vector<readiness_monitor::target> readiness_monitor::choose_targets(const p
   if (!first.empty() && !is_one_of(names, first)) names.push_back(first);
   for (const auto& name : names) {
     const auto* m = catalog.find(name);
-    if (m == nullptr || !m->completion || m->remote || policy::names_remote(m->name)) continue;
+    if (m == nullptr || !m->completion || m->remote || names_remote(m->name)) continue;
     auto const fits = policy::fits_by_url(catalog, name, urls);
     for (std::size_t i = 0; i < urls; ++i)
       if (fits[i] == policy::url_fit::loaded) targets.push_back({m->name, static_cast<std::uint16_t>(i), false});

@@ -42,6 +42,19 @@ void refusal_journal::note(const proxy::exchange_record& record, time_point now)
   write_(entry);
 }
 
+void refusal_journal::note_remote_answer(const proxy::exchange_record& record, std::string_view upstream,
+                                         std::string_view model) {
+  journal_entry entry{.event = "answered_remotely", .who = "tideover", .why = "a local model ran at ollama.com"};
+  entry.decision = true;
+  entry.more["workflow"] = record.workflow;
+  if (!record.client.empty()) entry.more["client"] = record.client;
+  entry.more["request_id"] = record.request_id;
+  entry.more["upstream"] = upstream;
+  entry.more["model"] = model;
+  std::lock_guard const lock(mutex_);
+  write_(entry);
+}
+
 void refusal_journal::tick(time_point now) {
   std::lock_guard const lock(mutex_);
   if (!counted_.empty() && now >= window_ends_) sum_up_locked();

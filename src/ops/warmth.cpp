@@ -65,7 +65,7 @@ void warmth::load(std::string model, std::uint16_t url, std::function<void()> do
     auto const catalog = catalog_.current();
     const auto* known = catalog->find_at(model, url);
     // Never what is not installed there, and never what leaves the house.
-    if (url >= ways_.size() || known == nullptr || known->loaded || known->remote || policy::names_remote(model)) {
+    if (url >= ways_.size() || known == nullptr || known->loaded || known->remote || names_remote(model)) {
       done();
       return;
     }
@@ -204,7 +204,7 @@ void warmth::care_for(warm_model& m, const policy::local_catalog& catalog, time_
       continue;
     }
     const auto* known = catalog.find_at(m.name, i);
-    if (known == nullptr || known->remote || policy::names_remote(m.name)) continue;
+    if (known == nullptr || known->remote || names_remote(m.name)) continue;
     if (known->loaded && now - stay.began >= longest_pause) stay.pause = {};  // it stayed
     if (!known->loaded) {
       stay.ours = stay.pinned = false;

@@ -46,4 +46,15 @@ std::optional<failure> classify_status(const response_head& head, std::string_vi
   return std::nullopt;  // a key that is the caller's to mend
 }
 
+bool is_redirect(unsigned status, const request_head& asked) {
+  if (status < 300 || status > 399) return false;
+  bool const reads = asked.method == "GET" || asked.method == "HEAD";
+  auto const conditional = [&] {
+    for (const auto& f : asked.fields.list)
+      if (iequals(f.name, "if-none-match") || iequals(f.name, "if-modified-since")) return true;
+    return false;
+  };
+  return !(status == 304 && reads && conditional());
+}
+
 }  // namespace tideover::policy

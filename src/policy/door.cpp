@@ -53,14 +53,29 @@ std::optional<adapt::own_error> refuse_route(const route& r, const adapt::host_r
   return std::nullopt;
 }
 
-std::optional<adapt::own_error> refuse_native_body(const route& r, std::string_view body) {
-  if (r.what != endpoint::ollama_native) return std::nullopt;
-  if (body.empty()) return std::nullopt;
-  auto const named = adapt::ollama::named_models(body);
-  if (!named.all) return refusal(400, "bad_request", "The body is no JSON object that can be read to its end.");
-  if (std::none_of(named.models.begin(), named.models.end(), names_remote)) return std::nullopt;
+adapt::own_error cloud_model_refused() {
   return refusal(403, "cloud_model_refused",
                  "This model runs at ollama.com; only models on this machine are served here.");
+}
+
+native_body read_native_body(const route& r, std::string_view body) {
+  native_body read;
+  if (r.what != endpoint::ollama_native || body.empty()) return read;
+  auto named = adapt::ollama::named_models(body);
+  std::erase(named.models, "");
+  if (!named.models.empty()) read.model = named.models.back();
+  auto const any = [&](auto&& is) { return std::any_of(named.models.begin(), named.models.end(), is); };
+  if (!named.all)
+    read.refused = refusal(400, "bad_request", "The body is no JSON object that can be read to its end.");
+  else if (any(names_remote))
+    read.refused = cloud_model_refused();
+  else if (any([](const std::string& name) { return !is_ollama_name(name); }))
+    read.refused = refusal(400, "bad_request",
+                           "`model` is no name that Ollama's models have: letters, digits and `_ - . : /`, without "
+                           "white space around it.");
+  else if (any([&](const std::string& name) { return !same_model(name, read.model); }))
+    read.refused = refusal(400, "bad_request", "The body names more than one model.");
+  return read;
 }
 
 std::optional<adapt::own_error> refuse_path_of(const config::client_key* key, const route& r) {

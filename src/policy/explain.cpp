@@ -180,7 +180,9 @@ explanation explain(const described_request& request, const explain_facts& facts
     made.streams_through = true;
     plan = plan_for_stream_through(r, facts.configuration, start);
   } else {
-    made.refused = refuse_native_body(r, request.body);
+    auto native = read_native_body(r, request.body);
+    asked.body.model = made.model = std::move(native.model);
+    made.refused = std::move(native.refused);
     if (!made.refused) made.refused = refuse_models_of(made.client, r, request.body);
     if (made.refused) return made;
     asked.body = facts_of(r, request.body);

@@ -144,11 +144,10 @@ explained_replay explain_replay(const asked_request& asked, const explain_facts&
     // Ollama's own paths as they came; a list of models is written from the catalog.
     maker.made.as_it_came = asked.r.what == endpoint::ollama_native;
     maker.made.path = asked.r.path;
-    if (maker.made.as_it_came && makes_work(asked.r.path)) {
-      // Where nobody has it, any server of this upstream may say so.
-      if (catalog_of(facts, upstream).find(asked.body.model) != nullptr) maker.made.model = asked.body.model;
-      maker.enter();
-    }
+    const auto* const listed = maker.made.as_it_came ? catalog_of(facts, upstream).find(asked.body.model) : nullptr;
+    if (listed != nullptr) maker.made.refused = refuse_listed(*listed, true);
+    if (listed != nullptr && !maker.made.refused) maker.made.model = listed->name;
+    if (maker.made.as_it_came && makes_work(asked.r.path) && !maker.made.refused) maker.enter();
     bool known = false;
     auto const id = listed_model_of(asked.r.path);
     if (asked.r.what == endpoint::models && !id.empty() && !is_listed(facts, id, known) && known)

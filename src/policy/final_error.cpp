@@ -11,9 +11,47 @@ std::string local_advice(const config::upstream& local, const failure& last) {
     case reason::connect:
     case reason::connect_timeout:
       return " Is it running?" + std::string(local.dialect == dialect::ollama ? " Try: ollama list" : "");
+    case reason::redirect: return " Redirects are never followed: is its url right?";
     default: break;
   }
   return last.status >= 500 ? " Its log says more." : "";
+}
+
+/// What became of the cloud. `policy` and the like are no failures of it: nobody asked.
+std::string word_on_cloud(std::optional<reason> why) {
+  if (!why) return "Nobody could serve";
+  bool const asked = *why != reason::policy && *why != reason::contingency && *why != reason::breaker_open;
+  return (asked ? "The cloud did not serve (" : "The cloud was not asked (") + std::string(token(*why)) + ")";
+}
+
+/// Waiting mends nothing where the cloud is not asked by the configuration's own word.
+adapt::own_error unless_policy_ends(std::optional<reason> why, adapt::own_error error) {
+  error.waiting_helps = why && *why != reason::policy;
+  return error;
+}
+
+/// There was nobody to ask. Would another policy have had somebody?
+adapt::own_error no_candidate_error(const ending_facts& facts) {
+  const auto& w = *facts.asked.policy_of;
+  auto freely = facts.asked;
+  freely.policy = policy_kind::cloud_first;
+  adapt::own_error none{503, "no_upstream", "No upstream is configured.", {}};
+  none.waiting_helps = false;
+  bool const kept = candidates_for(freely, facts.configuration, facts.body.model).size != 0;
+  if (kept && facts.asked.what == endpoint::embeddings && facts.asked.policy == policy_kind::local_only) {
+    none.code = "no_same_embedding_model";
+    none.message =
+        "The cloud was not asked (policy); embeddings are answered locally only where `models` names the very same "
+        "model on both sides.";
+  } else if (kept) {
+    none.message = std::string("This path is served by ") +
+                   (facts.asked.policy == policy_kind::local_only ? "the cloud" : "the local tier") +
+                   " alone, and the policy of workflow " + w.name + " (" + std::string(token(w.policy)) +
+                   ") keeps the request from it.";
+  } else if (!facts.configuration.upstreams.empty()) {
+    none.message = "No upstream is configured that could serve this path under workflow " + w.name + ".";
+  }
+  return none;
 }
 
 }  // namespace
@@ -24,28 +62,32 @@ adapt::own_error final_error(const ending_facts& facts) {
   const auto& configuration = facts.configuration;
   auto const upstream = [&]() -> const config::upstream& { return configuration.upstreams[machine.upstream()]; };
   auto const why = machine.cloud_failure();
-  std::string const cloud = why ? "The cloud did not serve (" + std::string(token(*why)) + ")" : "Nobody could serve";
+  std::string const cloud = word_on_cloud(why);
+  if (facts.asked.what == endpoint::other_v1 && why == reason::redirect) {
+    adapt::own_error error{502,
+                           "upstream_redirected",
+                           "The cloud answered with a redirect, which is neither followed nor passed on. Is its url "
+                           "right?",
+                           {}};
+    error.waiting_helps = false;
+    return error;
+  }
   if (machine.end() == ending::deadline)
     return {504, "deadline_exceeded", cloud + " and the workflow's deadline has passed.", {}};
   if (machine.end() == ending::not_replayable) {
     if (!facts.body.not_replayable.empty())
-      return {503, "not_replayable",
-              cloud + ", and this request cannot be answered locally: `" + facts.body.not_replayable +
-                  "` refers to state that only the cloud has.",
-              facts.body.not_replayable};
+      return unless_policy_ends(why, {503, "not_replayable",
+                                      cloud + ", and this request cannot be answered locally: `" +
+                                          facts.body.not_replayable + "` refers to state that only the cloud has.",
+                                      facts.body.not_replayable});
     if (facts.asked.what == endpoint::other_v1)
       return {503, "cloud_unavailable", cloud + "; this path has no local equivalent.", {}};
-    return {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}};
+    return unless_policy_ends(
+        why,
+        {503, "not_replayable", cloud + ", and the body is no JSON object that a local model could be given.", {}});
   }
   if (facts.local_error != nullptr) return *facts.local_error;
-  bool const any = !configuration.upstreams.empty();
-  if (machine.end() == ending::no_candidate)
-    return {
-        503,
-        "no_upstream",
-        any ? "No upstream is configured that could serve this path under workflow " + facts.asked.workflow->name + "."
-            : "No upstream is configured.",
-        {}};
+  if (machine.end() == ending::no_candidate) return no_candidate_error(facts);
   auto const& last = machine.last_failure();
   bool const asked_local = last && machine.attempts() > 0 && upstream().tier == tier::local;
   if (asked_local) {
@@ -58,10 +100,11 @@ adapt::own_error final_error(const ending_facts& facts) {
             {}};
   }
   if (facts.asked.what == endpoint::embeddings)
-    return {503,
-            "no_same_embedding_model",
-            cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
-            {}};
+    return unless_policy_ends(
+        why, {503,
+              "no_same_embedding_model",
+              cloud + "; embeddings are answered locally only where `models` names the very same model on both sides.",
+              {}});
   std::string const wait = facts.left_alone_for ? " It is left alone for a while: try again in " +
                                                       std::to_string(*facts.left_alone_for) + " s."
                                                 : "";

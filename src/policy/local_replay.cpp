@@ -3,8 +3,19 @@
 #include <algorithm>
 
 #include "tideover/adapt/token_estimate.hpp"
+#include "tideover/policy/door.hpp"
 
 namespace tideover::policy {
+
+namespace {
+
+/// Where the file named the model, its author must learn of it; where the caller did, the caller.
+adapt::own_error not_local(std::string_view model, bool own_path) {
+  if (own_path) return cloud_model_refused();
+  return {503, "local_model_missing", std::string(model) + " is served by ollama.com and therefore not local", {}};
+}
+
+}  // namespace
 
 model_tables tables_for(const config::workflow& w, const config::snapshot& configuration,
                         const config::upstream& local) {
@@ -110,6 +121,37 @@ std::string_view listed_model_of(std::string_view path) {
 
 adapt::own_error unknown_in_list() {
   return {404, "model_not_found", "No local model has this name, and the cloud is away.", "model"};
+}
+
+std::optional<adapt::own_error> refuse_listed(const local_model& listed, bool own_path) {
+  return listed.remote || names_remote(listed.name) ? std::optional(not_local(listed.name, own_path)) : std::nullopt;
+}
+
+std::optional<adapt::own_error> refuse_shown(std::string_view model, unsigned status, std::string_view body,
+                                             const config::upstream& local, bool own_path) {
+  if (status == 404 && !own_path) return model_not_installed(model, local);
+  // In Ollama's own words: its clients look for them.
+  if (status == 404)
+    return adapt::own_error{404, "model_not_found", "model '" + std::string(model) + "' not found", {}};
+  auto const shown = status == 200 ? read_show(body) : std::nullopt;
+  if (!shown)
+    return adapt::own_error{503,
+                            "local_unavailable",
+                            local.title + " does not tell whether " + std::string(model) + " runs on it (status " +
+                                std::to_string(status) + " for /api/show).",
+                            {}};
+  return shown->remote ? std::optional(not_local(model, own_path)) : std::nullopt;
+}
+
+adapt::own_error answered_remotely(std::string_view model, const config::upstream& local) {
+  adapt::own_error error{502,
+                         "answered_remotely",
+                         local.title + " had " + std::string(model) +
+                             " run at ollama.com, although it was known as local: the answer is kept back, but the "
+                             "prompt has left. Remove this model there, or set OLLAMA_NO_CLOUD=1 for Ollama.",
+                         {}};
+  error.waiting_helps = false;
+  return error;
 }
 
 bool makes_work(std::string_view native_path) {

@@ -194,7 +194,11 @@ bool says_loading(int status, std::string_view body) {
 const local_model* local_catalog::find(std::string_view name) const {
   if (name.empty()) return nullptr;
   auto const it = std::find_if(models.begin(), models.end(), [&](const auto& m) { return same_model(m.name, name); });
-  return it == models.end() ? nullptr : &*it;
+  if (it != models.end()) return &*it;
+  // `x:local` is `x` to Ollama, and insists that it runs there; older ones take it for a tag.
+  constexpr std::string_view insists = ":local";
+  if (name.size() <= insists.size() || !iequals(name.substr(name.size() - insists.size()), insists)) return nullptr;
+  return find(name.substr(0, name.size() - insists.size()));
 }
 
 local_model* local_catalog::find(std::string_view name) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tideover/core/http_message.hpp"
+#include "tideover/core/ollama_name.hpp"
 
 namespace tideover::policy {
 namespace {
@@ -11,15 +12,6 @@ namespace {
 bool contains(std::string_view text, std::string_view word) {
   return std::search(text.begin(), text.end(), word.begin(), word.end(),
                      [](char a, char b) { return to_lower(a) == to_lower(b); }) != text.end();
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && iequals(text.substr(text.size() - end.size()), end);
-}
-
-std::string_view without_latest(std::string_view name) {
-  constexpr std::string_view latest = ":latest";
-  return ends_with(name, latest) ? name.substr(0, name.size() - latest.size()) : name;
 }
 
 std::string_view base_name(std::string_view name) { return name.substr(0, name.find(':')); }
@@ -173,9 +165,6 @@ matching_rule find_rule(const model_tables& tables, std::string_view requested) 
   return rule;
 }
 
-// Wider than Ollama's own rule on purpose: a wrong refusal costs a model, a wrong pass costs a promise.
-bool names_remote(std::string_view name) { return ends_with(name, ":cloud") || ends_with(name, "-cloud"); }
-
 bool glob_matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
   std::size_t star = std::string_view::npos, resume = 0;  // the last `*` and where its run ended so far
@@ -196,7 +185,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-bool same_model(std::string_view a, std::string_view b) { return iequals(without_latest(a), without_latest(b)); }
+bool same_model(std::string_view a, std::string_view b) { return iequals(short_ollama_name(a), short_ollama_name(b)); }
 
 window_choice window_for(const model_need& need, const model_tables& tables, const local_model* model) {
   window_facts facts;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view post_only = "POST";
 constexpr std::string_view reads_only = "GET, HEAD";
+constexpr std::string_view reads_and_post = "GET, HEAD, POST";
 constexpr std::string_view pass_through = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr std::string_view what_exists =
     "Tideover serves /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/models "
@@ -24,7 +25,7 @@ struct known_path {
 };
 
 constexpr std::array known_paths{
-    known_path{"/v1/chat/completions", endpoint::chat_completions, post_only},
+    known_path{"/v1/chat/completions", endpoint::chat_completions, reads_and_post},
     known_path{"/v1/responses", endpoint::responses, post_only},
     known_path{"/v1/messages", endpoint::messages, post_only},
     known_path{"/v1/completions", endpoint::completions, post_only},
@@ -246,12 +247,9 @@ void match_path(route& r, std::string_view method) {
   for (const auto& known : known_paths) {
     if (r.path != known.path) continue;
     r.what = known.what;
-    if (lists(known.methods, method)) return;
     // The same path lists what the cloud has stored: its own affair.
-    if (known.what == endpoint::chat_completions && lists(reads_only, method))
-      r.what = endpoint::other_v1;
-    else
-      refuse_method(r, known.methods);
+    if (known.what == endpoint::chat_completions && lists(reads_only, method)) r.what = endpoint::other_v1;
+    if (!lists(known.methods, method)) refuse_method(r, known.methods);
     return;
   }
   for (auto const tree : forbidden_trees) {

@@ -39,6 +39,7 @@ void exchange::finish(outcome how) {
     record_.upstream_time += serving_->call.waited();
     if (const auto* into = serving_->into.get()) {
       if (into->took()) note_local_timing(serving_->upstream, *into->took());
+      if (into->made_elsewhere()) answered_remotely(*serving_);  // found out too late to keep all of it back
       if (into->used()) note_prompt_tokens(into->used()->prompt);
     }
     if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();

@@ -4,6 +4,7 @@
 
 #include "tideover/adapt/answer_judge.hpp"
 #include "tideover/adapt/key_leak.hpp"
+#include "tideover/adapt/ollama/native_answer.hpp"
 #include "tideover/adapt/token_estimate.hpp"
 #include "tideover/config/values.hpp"
 #include "tideover/policy/classify.hpp"
@@ -162,6 +163,11 @@ net::task<attempt_end> exchange::ask(leg& l) {
       step = co_await prepare_local(l);
       if (step != attempt_end::done) co_return step;
     }
+    if (asks_about_model(l)) {
+      step = co_await ask_about_model(l);
+      if (step == attempt_end::failed && local_error_) co_return step;
+      if (step != attempt_end::done) continue;
+    }
     auto const out = outgoing(l, true);
     step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
   } while (step == attempt_end::failed && local && another_url(l));
@@ -183,11 +189,17 @@ adapt::key_leak exchange::leak_of(const leg& l) const {
   return key ? adapt::find_key(*key, l.call.head(), l.call.body()) : adapt::key_leak::none;
 }
 
-/// Answers that pass unjudged are not looked at, but for errors of an upstream that was asked with a key of ours: they
-/// are read before anything of them passes, and go out as they came, or not at all.
-net::task<attempt_end> exchange::keep_back_our_key(leg& l) {
+/// Answers that pass unjudged are not looked at, but for redirects, and errors of an upstream that was asked with a key
+/// of ours: these are read before anything of them passes, and go out as they came, or not at all.
+net::task<attempt_end> exchange::keep_back_what_misleads(leg& l) {
   l.form = answer_form::raw;
-  if (!upstream_settings(l.upstream).credential || l.call.head().status < 300) co_return attempt_end::done;
+  auto const status = l.call.head().status;
+  if (policy::is_redirect(status, head_)) {
+    failed(l, reason::redirect, phase::await_head, "status " + std::to_string(status));
+    l.call.abandon();
+    co_return attempt_end::failed;
+  }
+  if (!upstream_settings(l.upstream).credential || status < 300) co_return attempt_end::done;
   l.leak = leak_of(l);
   if (l.leak == adapt::key_leak::none) {
     auto const by = after(clock::now(), upstream_settings(l.upstream).timeouts.response);
@@ -204,6 +216,38 @@ net::task<attempt_end> exchange::keep_back_our_key(leg& l) {
   co_return attempt_end::done;
 }
 
+/// An answer of Ollama's own API names whoever made it if that was not Ollama: in its first members, and on each line
+/// of a stream. So the first line is read, or as much as may be held, before the caller gets anything.
+net::task<attempt_end> exchange::look_where_made(leg& l) {
+  for (;;) {
+    auto const next = l.call.next_payload();
+    if (next.what == net::io_result::kind::ok) {
+      l.early += next.payload;
+      if (l.call.complete() || l.early.size() >= hold_limit_bytes || l.early.find('\n') != std::string::npos) break;
+      continue;
+    }
+    if (next.what == net::io_result::kind::eof) break;
+    if (next.what == net::io_result::kind::error) {
+      failed(l, reason::malformed, phase::await_content, "the answer broke off before it said anything");
+      co_return attempt_end::failed;
+    }
+    auto const silent = after(clock::now(), l.limits.idle);
+    auto const step = co_await l.call.wait_for_more(std::min(silent, l.limits.total));
+    if (step == attempt_end::late) {
+      failed(l, reason::timeout, phase::await_content, "the answer stalled");
+      name_timer(l, silent < l.limits.total ? timer::idle : l.limits.total_timer);
+      co_return attempt_end::failed;
+    }
+    if (step != attempt_end::done) co_return step;
+  }
+  for (std::string_view rest = l.early; !rest.empty();) {
+    auto const line = rest.substr(0, rest.find('\n'));
+    if (adapt::ollama::made_elsewhere(line)) co_return answered_remotely(l);
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
+  co_return attempt_end::done;
+}
+
 net::task<attempt_end> exchange::judge(leg& l) {
   const auto& settings = upstream_settings(l.upstream);
   auto const& head = l.call.head();
@@ -211,7 +255,8 @@ net::task<attempt_end> exchange::judge(leg& l) {
   bool const success = status / 100 == 2;
   l.form = answer_form::raw;
   if (passes_unjudged()) {
-    auto const step = co_await keep_back_our_key(l);
+    auto step = co_await keep_back_what_misleads(l);
+    if (step == attempt_end::done && success && !local_model_.empty()) step = co_await look_where_made(l);
     co_return step;
   }
   bool const encoded = adapt::is_encoded(head.fields);
@@ -235,6 +280,7 @@ net::task<attempt_end> exchange::judge(leg& l) {
   }
   if (step != attempt_end::done) co_return step;
 
+  if (status == 304 && !policy::is_redirect(304, head_)) co_return attempt_end::done;
   if (!success) {
     auto what = status_failure(l, encoded ? std::string_view{} : l.call.body());
     auto const leak = leak_of(l);

@@ -5,6 +5,7 @@
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
 #include "tideover/adapt/model_list.hpp"
+#include "tideover/core/ollama_name.hpp"
 #include "tideover/policy/local_order.hpp"
 #include "tideover/policy/local_replay.hpp"
 #include "tideover/policy/model_choice.hpp"
@@ -31,26 +32,35 @@ attempt_end exchange::local_refusal(leg& l, adapt::own_error why) {
 
 net::task<attempt_end> exchange::prepare_local(leg& l) {
   bool const native = route_.what == endpoint::ollama_native;
+  auto catalog = local(l.upstream).current();
+  // On its own paths the caller names the model that is to serve.
+  auto const refuses_listed = [&] {
+    const auto* const listed = catalog->find(facts_.model);
+    auto refused = listed != nullptr ? policy::refuse_listed(*listed, true) : std::nullopt;
+    if (refused) local_refusal(l, std::move(*refused));
+    return refused.has_value();
+  };
   if (native && !policy::makes_work(route_.path)) {
-    choose_url(l, *local(l.upstream).current());
+    if (refuses_listed()) co_return attempt_end::failed;
+    choose_url(l, *catalog);
     co_return attempt_end::done;
   }
-  auto catalog = local(l.upstream).current();
   if (!catalog->known || catalog->models.empty()) {
     co_await wait_for_catalog(l.upstream, l.limits.connect);
     if (home_.reactions().stopping()) co_return attempt_end::stopped;
     if (down_.peer_closed()) co_return attempt_end::client_gone;
     catalog = local(l.upstream).current();
   }
-  if (!native) {
+  if (native) {
+    if (refuses_listed()) co_return attempt_end::failed;
+    const auto* const listed = catalog->find(facts_.model);
+    local_model_ = listed != nullptr ? listed->name : facts_.model;
+  } else {
     auto const chosen = choose_local_model(l, *catalog);
     if (chosen != attempt_end::done) co_return chosen;
     // The cloud is in trouble: whoever comes next shall find the model warm, whether or not this caller stays.
     auto const why = machine_->cloud_failure();
     if (why && *why != reason::policy) local(l.upstream).expect(local_model_);
-  } else {
-    // Where nobody has it, any of them may say so in Ollama's own words.
-    local_model_ = catalog->find(facts_.model) != nullptr ? facts_.model : std::string();
   }
   auto step = co_await enter_local(l, *catalog);
   if (step != attempt_end::done || native) co_return step;
@@ -78,7 +88,9 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
   };
   if (!is_generation(route_.what)) {
     local_model_ = policy::embedding_stand_in(facts_.model, *route_.workflow, configuration());
-    return attempt_end::done;
+    const auto* const listed = catalog.find(local_model_);
+    auto remote = listed != nullptr ? policy::refuse_listed(*listed, false) : std::nullopt;
+    return remote ? local_refusal(l, std::move(*remote)) : attempt_end::done;
   }
   if (!asked_for_) {
     auto read = adapt::chat::parse_request(route_.what, body_);
@@ -98,6 +110,54 @@ attempt_end exchange::choose_local_model(leg& l, const policy::local_catalog& ca
   return local_refusal(l, policy::no_stand_in(choice, local_need_, catalog, upstream_settings(l.upstream)));
 }
 
+/// Which URLs may serve. The list may be older than a model that the caller names by itself: its server will know.
+std::vector<policy::url_fit> exchange::wished_urls(const policy::local_catalog& catalog, std::size_t urls) const {
+  bool const own_path = route_.what == endpoint::ollama_native;
+  if (local_model_.empty() || (own_path && catalog.find(local_model_) == nullptr)) return {};
+  return policy::fits_by_url(catalog, local_model_, urls);
+}
+
+/// Is a prompt about to go to a model that its server has not listed? Then nobody knows yet where it runs.
+bool exchange::asks_about_model(const leg& l) const {
+  const auto& settings = upstream_settings(l.upstream);
+  if (settings.tier != tier::local || settings.dialect != dialect::ollama || local_model_.empty()) return false;
+  return local(l.upstream).current()->find_at(local_model_, l.place ? l.place->url() : 0) == nullptr;
+}
+
+/// Asks the very server, in the same place (POST /api/show): some models that it has run at ollama.com (OL §13).
+net::task<attempt_end> exchange::ask_about_model(leg& l) {
+  const auto& settings = upstream_settings(l.upstream);
+  if (!is_ollama_name(local_model_)) co_return local_refusal(l, policy::model_not_installed(local_model_, settings));
+  std::string const question = R"({"model":")" + local_model_ + "\"}";  // a name without anything to escape
+  auto out = outgoing(l, true);
+  out.head.target = "/api/show";
+  out.head.length = question.size();
+  out.head.body_rewritten = true;
+  out.body = question;
+  auto step = co_await l.call.open(out, l.limits.connect, l.limits.first_content);
+  if (step == attempt_end::done)
+    step = co_await l.call.read_whole(configuration().limits.response_body, l.limits.first_content);
+  if (step != attempt_end::done) co_return step;
+  auto refused = policy::refuse_shown(local_model_, l.call.head().status, l.call.body(), settings,
+                                      route_.what == endpoint::ollama_native);
+  record_.upstream_time += l.call.waited();
+  l.call.settle();
+  l.call.start_over();
+  if (!refused) co_return attempt_end::done;
+  local(l.upstream).refresh([] {});  // what is known of it is old
+  co_return local_refusal(l, std::move(*refused));
+}
+
+/// The promise is broken already, by a model that was taken for local: nothing of the answer goes on, nobody is sent
+/// there again, and somebody has to look.
+attempt_end exchange::answered_remotely(leg& l) {
+  const auto& settings = upstream_settings(l.upstream);
+  local(l.upstream).note_remote(local_model_);
+  home_.sink().answered_remotely(record_, settings, local_model_);
+  local_error_ = policy::answered_remotely(local_model_, settings);
+  return failed(l, reason::malformed, phase::read_body, "the model " + local_model_ + " ran at ollama.com");
+}
+
 /// A place at one of the server's URLs. The time in the queue is nobody's silence: the leg's limits begin behind it.
 net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog& catalog) {
   auto const& gates = shared().gates;
@@ -108,7 +168,7 @@ net::task<attempt_end> exchange::enter_local(leg& l, const policy::local_catalog
   wish.caller = shared().health->mark_of(head_);
   wish.urgency = route_.workflow->priority;
   wish.start_by = l.limits.total;
-  if (!local_model_.empty()) wish.urls = policy::fits_by_url(catalog, local_model_, gate.urls());
+  wish.urls = wished_urls(catalog, gate.urls());
   auto const began = clock::now();
   auto visit = gate.enter(home_.loop(), std::move(wish));
   auto const how = co_await visit.wait(l.limits.total, &down_.source());
@@ -167,7 +227,7 @@ bool exchange::another_url(leg& l) {
   l.place.reset();
   policy::place_wish wish;
   auto& gate = *shared().gates[l.upstream];
-  if (!local_model_.empty()) wish.urls = policy::fits_by_url(*local(l.upstream).current(), local_model_, gate.urls());
+  wish.urls = wished_urls(*local(l.upstream).current(), gate.urls());
   if (!gate.lives_elsewhere(wish, dead)) return false;
   record_.upstream_time += l.call.waited();
   l.call.start_over();

@@ -6,6 +6,7 @@
 #include "tideover/adapt/chat/local_mark.hpp"
 #include "tideover/adapt/chat/request.hpp"
 #include "tideover/adapt/embeddings.hpp"
+#include "tideover/adapt/ollama/native_answer.hpp"
 #include "tideover/policy/local_replay.hpp"
 #include "tideover/proxy/exchange.hpp"
 
@@ -35,6 +36,8 @@ net::task<attempt_end> exchange::read_local(leg& l) {
 net::task<attempt_end> exchange::judge_vectors(leg& l) {
   auto const step = co_await read_local(l);
   if (step != attempt_end::done) co_return step;
+  if (upstream_settings(l.upstream).dialect == dialect::ollama && adapt::ollama::made_elsewhere(l.call.body()))
+    co_return answered_remotely(l);
   auto list = adapt::write_embeddings(body_, l.call.body(), local_model_);
   l.call.settle();
   if (!list) co_return failed(l, reason::malformed, phase::read_body, "not the vectors that were asked for");
@@ -79,6 +82,7 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
     l.into = splice_used_ ? std::make_unique<translation>(from, *splice_)
                           : std::make_unique<translation>(from, route_.what, options);
     auto const step = co_await hold_stream(l);
+    if (l.into->made_elsewhere()) co_return answered_remotely(l);
     co_return step;
   }
 
@@ -89,6 +93,7 @@ net::task<attempt_end> exchange::judge_local(leg& l) {
   l.call.settle();
   if (whole.took) note_local_timing(l.upstream, *whole.took);
   if (whole.used) note_prompt_tokens(whole.used->prompt);
+  if (whole.failed && whole.failed->type == answer::made_elsewhere_type) co_return answered_remotely(l);
   if (whole.failed) {
     auto const why = whole.failed->type == "malformed" ? reason::malformed : reason::error_in_200;
     co_return failed(l, why, phase::read_body, whole.failed->type);

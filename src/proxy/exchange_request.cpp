@@ -275,9 +275,11 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     body_unread_ = true;  // until the pump has taken all of it
     co_await stream_through();
   } else {
-    if (auto outside = policy::refuse_native_body(route_, body_)) {
+    auto native = policy::read_native_body(route_, body_);
+    record_.model_requested = facts_.model = std::move(native.model);
+    if (native.refused) {
       settle_reach();
-      co_await reply_error(std::move(*outside));
+      co_await reply_error(std::move(*native.refused));
       co_return then_;
     }
     if (auto others = policy::refuse_models_of(client_, route_, body_)) {

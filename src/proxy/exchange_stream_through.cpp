@@ -35,7 +35,7 @@ net::task<void> exchange::stream_through() {
     l.problem = a.problem();
     name_timer(l, l.problem.at <= phase::tls_handshake ? limits.connect_timer : timer::response);
   }
-  if (step == attempt_end::done) step = co_await keep_back_our_key(l);
+  if (step == attempt_end::done) step = co_await keep_back_what_misleads(l);
   if (step == attempt_end::done) {
     co_await deliver();
     co_return;

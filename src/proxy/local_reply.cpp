@@ -95,7 +95,7 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
   if (error.status >= 500) {
     // SDKs repeat 5xx by themselves; both tiers were asked already, so a storm would help nobody.
     own.should_retry = false;
-    own.retry_after_seconds = retry_after_seconds();
+    if (error.waiting_helps) own.retry_after_seconds = retry_after_seconds();
   }
   if (!own.keep_alive) then_ = body_unread_ ? after_exchange::linger : after_exchange::close;
   auto& text = home_.head_text();

@@ -44,7 +44,9 @@ void exchange::begin_answer(std::string& text, const leg& l, adapt::body_kind bo
   record_.upstream = settings.name;
   record_.model_served = l.model;
   record_.status = static_cast<int>(head.status);
-  if (record_.model_served.empty() && settings.tier == tier::local) record_.model_served = local_model_;
+  bool const as_it_came = route_.what == endpoint::ollama_native;  // an error of the server has no model
+  if (record_.model_served.empty() && settings.tier == tier::local && (!as_it_came || record_.status / 100 == 2))
+    record_.model_served = local_model_;
   if (early_head_) return commit();
   if (l.translated) {
     // None of the local server's fields is about this answer.
@@ -188,7 +190,12 @@ net::task<void> exchange::relay_raw(leg& l) {
                                                                                  : framing.body;
   auto const length = is_head_ ? told_length(a.head()) : framing.length;
   tell_health_of_passed_on(l);
-  auto next = a.next_payload();  // before anything waits: the first bytes are still in scratch memory
+  // Before anything waits: the first bytes are still in scratch memory, unless they were looked at.
+  attempt::piece next;
+  if (l.early.empty())
+    next = a.next_payload();
+  else
+    next = {io_result::kind::ok, l.early};
   bool last_sent = false;
   {
     auto& text = home_.head_text();
@@ -201,6 +208,7 @@ net::task<void> exchange::relay_raw(leg& l) {
       settled(attempt_end::client_gone);
       co_return;
     }
+    std::string().swap(l.early);
     if (ended && next.what == io_result::kind::ok) next.what = io_result::kind::eof;
     last_sent = good;
   }
@@ -235,6 +243,12 @@ net::task<void> exchange::relay_raw(leg& l) {
     next = a.next_payload();
     if (next.what != io_result::kind::ok) continue;
     look(next.payload);
+    if (watch && watch->made_elsewhere()) {
+      answered_remotely(l);
+      a.abandon();
+      co_await end_cut(l, l.problem, true);
+      co_return;
+    }
     if (!send_piece({}, next.payload)) {
       settled(attempt_end::client_gone);
       co_return;

@@ -34,9 +34,10 @@ std::string_view shortened(std::string_view text, std::size_t limit = 300);
 /// An error Tideover makes itself.
 struct own_error {
   int status = 503;
-  std::string code;     // what to do about it: local_unavailable, not_replayable, … (contract §4)
-  std::string message;  // one sentence for the developer who reads it, naming the fix
-  std::string param;    // the field at fault, empty if none
+  std::string code;           // what to do about it: local_unavailable, not_replayable, … (contract §4)
+  std::string message;        // one sentence for the developer who reads it, naming the fix
+  std::string param;          // the field at fault, empty if none
+  bool waiting_helps = true;  // false: Retry-After would be a lie
 };
 
 /// The dialect an error must be written in for this endpoint and caller.

@@ -42,6 +42,11 @@ std::string breaker_line(const policy::breaker_change& change, std::string_view 
 std::string auth_line(const failure& what, std::string_view upstream, std::string_view title, bool configured,
                       std::int64_t unix_microseconds, line_format format);
 
+/// The event line of a promise that did not hold: event=answered_remotely, level error: ts level msg event request_id
+/// trace_id workflow upstream model.
+std::string remote_line(const proxy::exchange_record& record, std::string_view upstream, std::string_view title,
+                        std::string_view model, std::int64_t unix_microseconds, line_format format);
+
 /// An event line for a terminal: time, level, message, then the pairs that have a value.
 std::string event_text(std::int64_t unix_microseconds, std::string_view level,
                        std::initializer_list<std::string_view> message,

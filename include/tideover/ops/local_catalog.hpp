@@ -49,6 +49,8 @@ class local_catalog_watch {
   // What others found out about a model, by name and digest; kept as long as the process. From the control loop.
   void note_usual_context(std::string_view model);  // it was just loaded without options
   void note_fit(std::string_view model, bool fits);
+  /// From any thread; see local_knowledge. Its server is asked anew at once.
+  void note_remote(std::string_view model);
 
   static constexpr auto interval = std::chrono::seconds(30);
   static constexpr auto interval_while_unknown = std::chrono::seconds(2);
@@ -91,6 +93,7 @@ class local_catalog_watch {
   struct learned {
     std::uint64_t usual_context = 0;
     bool fits = true;
+    bool remote = false;
   };
   void start();
   void ended();
@@ -104,7 +107,7 @@ class local_catalog_watch {
   net::event_loop& control_;
   net::resolver& names_;
   std::vector<server> servers_;              // written on the control loop, with the mutex held
-  std::map<std::string, learned> by_files_;  // control loop only
+  std::map<std::string, learned> by_files_;  // with the mutex held
   mutable std::mutex mutex_;
   std::shared_ptr<const policy::local_catalog> catalog_;
   std::vector<std::function<void()>> waiting_;

@@ -38,6 +38,9 @@ class refusal_journal {
 
   /// Of any exchange that ended; most are none of its business.
   void note(const proxy::exchange_record& record, time_point now);
+  /// The opposite of a refusal, which must never happen: an answer was made outside that was to be local. Each one
+  /// stands there, because the model is asked no more after the first.
+  void note_remote_answer(const proxy::exchange_record& record, std::string_view upstream, std::string_view model);
   /// Sums up when a minute is over, although nobody was refused since.
   void tick(time_point now);
   /// Sums up now.

@@ -24,4 +24,8 @@ std::optional<failure> classify_status(const response_head& head, std::string_vi
 /// Retry-After (seconds or HTTP-date) and retry-after-ms; clamped to 1 s … 10 min whatever they say; garbage: nothing.
 std::optional<duration> retry_after(const header_fields& fields, std::int64_t now_unix);
 
+/// A 3xx, which is never passed on, because it would send the caller, its prompt and its key elsewhere (contract §4).
+/// Not 304 to a conditional GET or HEAD (RFC 9110 §15.4.5): that is the answer the caller asked for.
+bool is_redirect(unsigned status, const request_head& asked);
+
 }  // namespace tideover::policy

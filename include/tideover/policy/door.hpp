@@ -34,9 +34,18 @@ std::optional<adapt::own_error> refuse_path_of(const config::client_key* key, co
 /// that names none, or cannot be read, is refused as well: a cloud may know a model for it (a stored prompt's).
 std::optional<adapt::own_error> refuse_models_of(const config::client_key* key, const route& r, std::string_view body);
 
-/// Ollama forwards some models to ollama.com by their names; through this door nothing leaves the house. Nor does a
-/// body pass that cannot be read: Ollama's reader is more lenient, and would find a model where ours gave up.
-std::optional<adapt::own_error> refuse_native_body(const route& r, std::string_view body);
+/// The body of a request on one of Ollama's own paths: the model it names, and why it may not pass. Ollama forwards
+/// some models to ollama.com by their names; through this door nothing leaves the house. Nor does a body pass that
+/// cannot be read, names several models, or one by a name that Ollama has to mend first (it trims white space): what
+/// one reader takes for the model shall be what every reader does.
+struct native_body {
+  std::string model{};  // as the caller wrote it; empty: none, which is Ollama's to refuse
+  std::optional<adapt::own_error> refused{};
+};
+native_body read_native_body(const route& r, std::string_view body);
+
+/// The model that is named runs at ollama.com, by its name or by what its server tells of it.
+adapt::own_error cloud_model_refused();
 
 /// What becomes of a body while it comes in.
 enum class body_plan : std::uint8_t {

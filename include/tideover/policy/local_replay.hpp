@@ -49,6 +49,15 @@ std::string_view listed_model_of(std::string_view path);
 /// That model is in no catalog.
 adapt::own_error unknown_in_list();
 
+/// Where a model runs must be known before a prompt is sent to it. This is what the server's list says against it.
+/// `own_path`: the caller named the model, in Ollama's own words.
+std::optional<adapt::own_error> refuse_listed(const local_model& listed, bool own_path);
+/// What Ollama said against a model that is not in the list, when it was asked about that one (POST /api/show).
+std::optional<adapt::own_error> refuse_shown(std::string_view model, unsigned status, std::string_view body,
+                                             const config::upstream& local, bool own_path);
+/// An answer came that says to be made at ollama.com.
+adapt::own_error answered_remotely(std::string_view model, const config::upstream& local);
+
 /// Only these of Ollama's own paths make it work; the others are looks at what it has.
 bool makes_work(std::string_view native_path);
 

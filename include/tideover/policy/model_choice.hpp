@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
+#include "tideover/core/ollama_name.hpp"
 #include "tideover/policy/admission.hpp"
 #include "tideover/policy/window.hpp"
 
@@ -41,7 +42,7 @@ struct local_catalog {
   // What an Ollama answered last to /api/tags and /api/ps, for callers of its own API; null while it does not answer.
   std::shared_ptr<const std::string> tags_json{}, ps_json{};
 
-  const local_model* find(std::string_view name) const;  // `x` and `x:latest` are the same
+  const local_model* find(std::string_view name) const;  // as same_model; `x:local` is `x` where there is no such tag
   local_model* find(std::string_view name);
   /// As the server at this URL has it; null where it has not.
   const local_model* find_at(std::string_view name, std::size_t url) const;
@@ -151,10 +152,7 @@ matching_rule find_rule(const model_tables& tables, std::string_view requested);
 
 bool glob_matches(std::string_view pattern, std::string_view text);
 
-/// Does Ollama send this model's prompts to ollama.com (`x:cloud`, `x:480b-cloud`)? Then it is never local (OL §13).
-bool names_remote(std::string_view name);
-
-/// `x` and `x:latest`, in any case of letters.
+/// `x`, `x:latest` and `registry.ollama.ai/library/x`, in any case of letters.
 bool same_model(std::string_view a, std::string_view b);
 
 }  // namespace tideover::policy

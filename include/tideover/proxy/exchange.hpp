@@ -86,8 +86,9 @@ class exchange {
   void ask_anew(leg& l);
   net::task<attempt_end> ask(leg& l);
   net::task<attempt_end> judge(leg& l);
-  net::task<attempt_end> keep_back_our_key(leg& l);
+  net::task<attempt_end> keep_back_what_misleads(leg& l);
   adapt::key_leak leak_of(const leg& l) const;
+  net::task<attempt_end> look_where_made(leg& l);
   net::task<attempt_end> hold_stream(leg& l);
   std::optional<failure> status_failure(leg& l, std::string_view body) const;
   attempt_end failed(leg& l, reason why, phase at, std::string detail) const;
@@ -107,6 +108,10 @@ class exchange {
   net::task<attempt_end> prepare_local(leg& l);
   policy::model_tables model_tables(std::uint16_t upstream) const;
   attempt_end choose_local_model(leg& l, const policy::local_catalog& catalog);
+  std::vector<policy::url_fit> wished_urls(const policy::local_catalog& catalog, std::size_t urls) const;
+  bool asks_about_model(const leg& l) const;
+  net::task<attempt_end> ask_about_model(leg& l);
+  attempt_end answered_remotely(leg& l);
   net::task<attempt_end> enter_local(leg& l, const policy::local_catalog& catalog);
   bool another_url(leg& l);
   void choose_url(leg& l, const policy::local_catalog& catalog);

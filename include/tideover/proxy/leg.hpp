@@ -58,6 +58,7 @@ struct leg {
   answer_form form = answer_form::whole;
   adapt::key_leak leak = adapt::key_leak::none;  // why it is withheld
   std::optional<followed_stream> stream;
+  std::string early;  // of a raw answer: read before the commit
   std::string model;  // as the answer names it
   failure problem;    // when it failed
 

@@ -65,6 +65,8 @@ class local_knowledge {
     (void)window;
     return {};
   }
+  /// An answer of this model said that it was made elsewhere: it is not local, whatever the server's lists say.
+  virtual void note_remote(std::string_view model) { (void)model; }
   /// How long a load that is under way will probably go on; nothing where none is.
   virtual std::optional<duration> load_ends_in(std::string_view model) const {
     (void)model;
@@ -84,6 +86,13 @@ class exchange_sink {
   virtual void key_refused(const config::upstream& by, const failure& what) = 0;
   /// A caller could not be let in for want of something (`error`, an errno): accepting pauses.
   virtual void accept_failed(int error) { (void)error; }
+  /// A model that was taken for local ran at ollama.com: the promise of `local_only` did not hold. Somebody has to
+  /// look.
+  virtual void answered_remotely(const exchange_record& record, const config::upstream& by, std::string_view model) {
+    (void)record;
+    (void)by;
+    (void)model;
+  }
   /// A request waited so long before a local upstream, with success or without.
   virtual void queue_waited(const config::upstream& at, duration wait) {
     (void)at;

@@ -41,6 +41,8 @@ class translation {
 
   /// The answer ended without the tool call that it had to be.
   bool call_missing() const { return writer_ && writer_->call_missing(); }
+  /// The server said that the model does not run on it.
+  bool made_elsewhere() const { return reader_->made_elsewhere(); }
   /// How fast the server was, once it said so.
   const std::optional<adapt::chat::answer::timings>& took() const { return took_; }
   const std::optional<adapt::chat::answer::usage>& used() const { return used_; }

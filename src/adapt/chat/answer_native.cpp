@@ -3,6 +3,7 @@
 #include "../json_read.hpp"
 #include "answer_read.hpp"
 #include "tideover/adapt/error_body.hpp"
+#include "tideover/adapt/ollama/native_answer.hpp"
 
 namespace tideover::adapt::chat::answer {
 
@@ -22,7 +23,8 @@ struct line {
   bool is_answer = false;  // has a member that only answers have
   bool done = false;
   bool failed = false;
-  bool readable = true;  // no content in a form that would be lost
+  bool elsewhere = false;  // ollama.com made it
+  bool readable = true;    // no content in a form that would be lost
 };
 
 bool take_calls(json_cursor& c, std::vector<wire_call>& calls) {
@@ -135,11 +137,14 @@ void native_reader::take_line(std::string_view text) {
       l.took.prompt_eval_duration = take_nanoseconds(c);
     } else if (is(key, "eval_duration")) {
       l.took.eval_duration = take_nanoseconds(c);
+    } else if (ollama::is_remote_mark(key)) {
+      l.elsewhere = !take_text(c).empty() || l.elsewhere;
     } else {
       c.skip();
     }
   });
   if (!is_object || !c.finish()) return fail_malformed("a line is not a JSON object");
+  if (l.elsewhere) return fail_elsewhere();
   if (l.failed) return fail_with("server_error", l.failure.message);
   if (!l.is_answer) return fail_malformed("a line is no part of an answer");
   if (!l.readable) return fail_malformed("content in an unknown form");

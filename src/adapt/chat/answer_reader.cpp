@@ -43,6 +43,11 @@ void stream_reader::fail_with(std::string_view type, std::string_view message) {
   failed_ = true;
 }
 
+void stream_reader::fail_elsewhere() {
+  made_elsewhere_ = true;
+  fail_with(made_elsewhere_type, "the model does not run on this server");
+}
+
 std::unique_ptr<stream_reader> make_stream_reader(dialect from) {
   if (from == dialect::ollama) return make_native_reader();
   return make_openai_reader();

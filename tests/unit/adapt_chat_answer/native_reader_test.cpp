@@ -234,5 +234,26 @@ TEST(NativeReader, CallsAWholeAnswerWithoutItsEndMalformed) {
   EXPECT_EQ(failed, std::vector<event>{(error{"server_error", "out of memory"})});
 }
 
+TEST(NativeReader, TakesNothingForALocalAnswerThatItsServerHasFromElsewhere) {
+  for (const char* mark : {R"("remote_host":"https://ollama.com:443")", R"("remote_model":"gpt-oss:120b")"}) {
+    const std::string line = R"({"model":"m",)" + std::string(mark) + R"(,"message":{"content":"Hi"},"done":true})";
+    const auto reader = make_stream_reader(dialect::ollama);
+    std::vector<event> events;
+    reader->feed(line + "\n", events);
+    EXPECT_TRUE(reader->made_elsewhere());
+    EXPECT_TRUE(reader->failed());
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_EQ(std::get<error>(events[0]).type, made_elsewhere_type);
+    const auto whole = read_whole(dialect::ollama, line);
+    ASSERT_EQ(whole.size(), 1U);
+    EXPECT_EQ(std::get<error>(whole[0]).type, made_elsewhere_type);
+  }
+  const auto reader = make_stream_reader(dialect::ollama);
+  std::vector<event> events;
+  reader->feed("{\"model\":\"m\",\"remote_host\":\"\",\"message\":{\"content\":\"Hi\"},\"done\":true}\n", events);
+  EXPECT_FALSE(reader->made_elsewhere());
+  EXPECT_TRUE(reader->finished());
+}
+
 }  // namespace
 }  // namespace tideover::adapt::chat::answer

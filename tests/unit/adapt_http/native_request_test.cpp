@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tideover/adapt/ollama/native_answer.hpp"
+
 namespace tideover::adapt::ollama {
 namespace {
 
@@ -40,6 +42,16 @@ TEST(NamedModels, OfACloudsBodyAreTheListsOfGatewaysToo) {
   auto const found = adapt::named_models(R"({"models":["a","b",7,["c"]],"Model":"d","name":"e","x":{"model":"f"}})");
   EXPECT_TRUE(found.all);
   EXPECT_EQ(found.models, (names{"a", "b", "d"}));
+}
+
+TEST(NativeAnswer, SaysWhereItWasMadeAlsoIfItIsCut) {
+  for (auto const* body : {R"({"model":"a","remote_model":"b","message":{"content":"x)", R"({"remote_host":"h"})",
+                           R"({"x":[{"remote_host":""}],"remote\u005fhost":"h")", " {\n \"remote_host\" : \"h\"}"})
+    EXPECT_TRUE(made_elsewhere(body)) << body;
+  for (auto const* body :
+       {"", "[]", R"({"remote_host":"","remote_model":""})", R"({"message":{"remote_host":"h"}})",
+        R"({"response":"\"remote_host\":\"h\""})", R"({"remote_host":null})", R"({"remote_host":"h)", R"({"model":)"})
+    EXPECT_FALSE(made_elsewhere(body)) << body;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "tideover/core/ip_kind.hpp"
 #include "tideover/core/ip_owner.hpp"
 #include "tideover/core/keyed_hash.hpp"
+#include "tideover/core/ollama_name.hpp"
 #include "tideover/core/secret.hpp"
 #include "tideover/core/time.hpp"
 #include "tideover/core/visible.hpp"
@@ -289,6 +290,36 @@ TEST(AllVisible, FindsEveryByteAtEveryPlaceOfEveryLength) {
       text[at] = ' ';
     }
   }
+}
+
+TEST(OllamaName, NamesOfItsCloudAreKnownHoweverOllamaWouldMendThem) {
+  for (auto const* name : {"x:cloud", "x:120b-cloud", "X:CLOUD", "x: cloud", "x:\tcloud", "x:cloud ", " x:cloud\n",
+                           "x:cloud\u00a0", "x:120b-cloud\u3000", "gpt-oss:120b-cloud\u0085", "x:\u2000cloud\u2029",
+                           "registry.ollama.ai/library/x:cloud", "http://x/y/z:Cloud", "x:cloud\v\f\r"})
+    EXPECT_TRUE(names_remote(name)) << name;
+  for (auto const* name : {"x", "", "cloudy:8b", "x:cloud:local", "x:cloud/y", "x:8b-clouds", "cloud:8b"})
+    EXPECT_FALSE(names_remote(name)) << name;
+}
+
+TEST(OllamaName, IsMadeOfPlainLettersDigitsAndFewSigns) {
+  for (auto const* name : {"llama3.1:8b", "hf.co/a/B-GGUF:Q4_K_M", "http://localhost:5000/a/b:c", "_x"})
+    EXPECT_TRUE(is_ollama_name(name)) << name;
+  // Kelvin's K and the long s are what Unicode folds into ASCII.
+  for (auto const* name :
+       {"", " x", "x ", "x\n", "x@sha256", "x?y", "x#y", "x\u212a", "\u017f", "x\\y", "x\xff", "a b"})
+    EXPECT_FALSE(is_ollama_name(name)) << name;
+  EXPECT_FALSE(is_ollama_name(std::string_view("x\0y", 3)));
+}
+
+TEST(OllamaName, HasOneShortFormForWhatOllamaFillsIn) {
+  for (auto const* name : {"x", "x:latest", "x:LATEST", "library/x", "registry.ollama.ai/library/x"})
+    EXPECT_EQ(short_ollama_name(name), "x") << name;
+  for (auto const* name : {"Registry.Ollama.AI/Library/x:latest", "https://registry.ollama.ai/library/x:latest"})
+    EXPECT_EQ(short_ollama_name(name), "x") << name;
+  EXPECT_EQ(short_ollama_name("other.host/library/x:1b"), "other.host/library/x:1b");
+  EXPECT_EQ(short_ollama_name("mine/x"), "mine/x");
+  EXPECT_EQ(short_ollama_name(":latest"), ":latest");
+  EXPECT_EQ(short_ollama_name(""), "");
 }
 
 }  // namespace

@@ -314,6 +314,23 @@ TEST(AuthLine, SaysAsAnErrorWhoHasToMendWhat) {
             std::string::npos);
 }
 
+TEST(RemoteLine, IsAnErrorWithItsModel) {
+  proxy::exchange_record r;
+  r.request_id = "req_1";
+  r.workflow = "legal";
+  auto const line = ordered_json::parse(remote_line(r, "ollama", "Ollama", "m:1b", when, line_format::json));
+  EXPECT_EQ(line["level"], "error");
+  EXPECT_EQ(line["event"], "answered_remotely");
+  EXPECT_EQ(line["msg"], "Ollama had a model run at ollama.com that was known as local: a prompt has left");
+  EXPECT_EQ(line["request_id"], "req_1");
+  EXPECT_EQ(line["workflow"], "legal");
+  EXPECT_EQ(line["upstream"], "ollama");
+  EXPECT_EQ(line["model"], "m:1b");
+  auto const text = remote_line(r, "ollama", "", "m:1b\n", when, line_format::text);
+  EXPECT_NE(text.find(" ERROR ollama had a model run at ollama.com"), std::string::npos) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << "no name makes a line of its own";
+}
+
 TEST(NoticePace, SaysTheSameThingOnceAPauseForEachSubject) {
   using namespace std::chrono_literals;
   notice_pace pace(1min);

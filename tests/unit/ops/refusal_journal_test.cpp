@@ -115,5 +115,16 @@ TEST_F(RefusalJournal, SumsUpWhenItEnds) {
   EXPECT_EQ(written.back().event, "refusals");
 }
 
+TEST_F(RefusalJournal, HasEveryAnswerThatCameFromElsewhere) {
+  refuse(refusal_journal::entries_a_window + 5);
+  auto const so_far = written.size();
+  journal.note_remote_answer(refused(), "ollama", "m:1b");
+  ASSERT_EQ(written.size(), so_far + 1);
+  EXPECT_EQ(written.back().event, "answered_remotely");
+  EXPECT_TRUE(written.back().decision);
+  EXPECT_EQ(written.back().more.dump(),
+            R"({"workflow":"legal","client":"crm","request_id":"req_1","upstream":"ollama","model":"m:1b"})");
+}
+
 }  // namespace
 }  // namespace tideover::ops

@@ -159,5 +159,16 @@ TEST(Classify, NoBodyWhateverItSaysTurnsTheRequestsOwnFaultIntoAFailure) {
       EXPECT_EQ(why(status, body), std::nullopt) << status << body;
 }
 
+TEST(Classify, EveryRedirectIsOneButTheAnswerToAConditionalRead) {
+  auto const conditional = request("GET", "/v1/files", {{"If-None-Match", "x"}});
+  for (unsigned const status : {300u, 301u, 302u, 303u, 305u, 307u, 308u, 399u})
+    EXPECT_TRUE(is_redirect(status, conditional)) << status;
+  for (unsigned const status : {200u, 299u, 400u, 404u, 500u}) EXPECT_FALSE(is_redirect(status, conditional)) << status;
+  EXPECT_FALSE(is_redirect(304, conditional));
+  EXPECT_FALSE(is_redirect(304, request("HEAD", "/", {{"if-modified-since", "x"}})));
+  EXPECT_TRUE(is_redirect(304, request("POST", "/", {{"If-None-Match", "x"}})));
+  EXPECT_TRUE(is_redirect(304, request("GET", "/")));
+}
+
 }  // namespace
 }  // namespace tideover::policy

@@ -101,22 +101,43 @@ TEST(Door, TheRefusalOfAModelNamesItAndTheKey) {
   EXPECT_LT(refused->message.size(), 400u);
 }
 
+std::optional<adapt::own_error> read_refused(const route& r, std::string_view body) {
+  return read_native_body(r, body).refused;
+}
+
+TEST(Door, OllamasOwnPathsNameOneModelInItsPlainForm) {
+  route r;
+  r.what = endpoint::ollama_native;
+  EXPECT_EQ(read_native_body(r, R"({"Model":"Llama3.1:8b"})").model, "Llama3.1:8b");
+  EXPECT_EQ(read_native_body(r, R"({"model":"","name":"a"})").model, "a");
+  EXPECT_EQ(read_native_body(r, R"({"messages":[]})").model, "") << "which is Ollama's to refuse";
+  for (auto const* body :
+       {R"({"model":"a ","x":1})", R"({"model":"\u212aimi"})", R"({"model":"a@sha256:0"})", R"({"model":"a\u0000"})",
+        "{\"model\":\"a\xff\"}", R"({"model":"a","name":"b"})", R"({"model":"a","MODEL":"b"})"})
+    EXPECT_EQ(code_of(read_refused(r, body)), "bad_request") << body;
+  for (auto const* body :
+       {R"({"model":"x: cloud"})", R"({"model":"x:cloud\u00a0"})", R"({"model":"a","Name":"x:Cloud\n"})"})
+    EXPECT_EQ(code_of(read_refused(r, body)), "cloud_model_refused") << body;
+  for (auto const* body : {R"({"model":"a","name":"A:latest"})", R"({"model":"","messages":[]})", R"({"model":7})"})
+    EXPECT_EQ(code_of(read_refused(r, body)), "-") << body;
+}
+
 TEST(Door, OllamasOwnPathsServeNoModelsOfItsCloud) {
   route r;
   r.what = endpoint::ollama_native;
   for (auto const* body : {R"({"model":"m:cloud"})", R"({"MODEL":"m:120b-cloud"})", R"({"name":"m:cloud"})",
                            R"({"model":"m:cloud","model":"m"})"})
-    EXPECT_EQ(code_of(refuse_native_body(r, body)), "cloud_model_refused") << body;
-  EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m","prompt":"x:cloud"})")), "-");
+    EXPECT_EQ(code_of(read_refused(r, body)), "cloud_model_refused") << body;
+  EXPECT_EQ(code_of(read_refused(r, R"({"model":"m","prompt":"x:cloud"})")), "-");
   auto const behind = [](std::size_t levels) {
     return "{\"x\":" + std::string(levels, '[') + std::string(levels, ']') + ",\"model\":\"m:cloud\"}";
   };
-  EXPECT_EQ(code_of(refuse_native_body(r, behind(500))), "cloud_model_refused");
+  EXPECT_EQ(code_of(read_refused(r, behind(500))), "cloud_model_refused");
   // Ollama reads ten thousand levels, so a name of its cloud could stand behind what our reader gives up at.
-  EXPECT_EQ(code_of(refuse_native_body(r, behind(2000))), "bad_request");
-  EXPECT_EQ(code_of(refuse_native_body(r, "")), "-");
+  EXPECT_EQ(code_of(read_refused(r, behind(2000))), "bad_request");
+  EXPECT_EQ(code_of(read_refused(r, "")), "-");
   r.what = endpoint::chat_completions;
-  EXPECT_EQ(code_of(refuse_native_body(r, R"({"model":"m:cloud"})")), "-") << "there it is a name like any other";
+  EXPECT_EQ(code_of(read_refused(r, R"({"model":"m:cloud"})")), "-") << "there it is a name like any other";
 }
 
 TEST(Door, OnlyLargeBodiesOfCloudOnlyPathsAreStreamedThrough) {

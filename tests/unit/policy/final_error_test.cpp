@@ -68,5 +68,46 @@ TEST_F(FinalError, TheDeadlineIsAGatewayTimeout) {
   EXPECT_EQ(error.code, "deadline_exceeded");
 }
 
+TEST_F(FinalError, APolicyThatKeepsFromSomebodyIsNamedAndNotWaitedFor) {
+  auto const files = after("/w/local_only/v1/files", reason::connect);
+  EXPECT_EQ(files.message,
+            "This path is served by the cloud alone, and the policy of workflow local_only (local_only) keeps the "
+            "request from it.");
+  EXPECT_FALSE(files.waiting_helps);
+  auto const tags = find_route(request("GET", "/w/cloud_only/api/tags"), configuration);
+  failover machine(plan_for(tags, body, configuration, {.started = now}), configuration);
+  ASSERT_EQ(machine.next(now, nullptr), failover::step::give_up);
+  EXPECT_NE(final_error({.machine = machine, .asked = tags, .body = body, .configuration = configuration})
+                .message.find("served by the local tier alone"),
+            std::string::npos);
+  auto const vectors = after("/w/local_only/v1/embeddings", reason::connect);
+  EXPECT_EQ(vectors.code, "no_same_embedding_model");
+  EXPECT_FALSE(vectors.waiting_helps);
+  EXPECT_TRUE(after("/v1/embeddings", reason::connect).waiting_helps) << "the cloud may come back";
+  EXPECT_EQ(after("/w/local_only/v1/chat/completions", reason::connect).message,
+            "The cloud was not asked (policy), and ollama failed (connect). Is it running? Try: ollama list");
+  EXPECT_NE(after("/v1/chat/completions", reason::connect).message.find("The cloud did not serve (connect)"),
+            std::string::npos);
+  configuration.upstreams.clear();
+  auto const nobody = after("/v1/files", reason::connect);
+  EXPECT_EQ(nobody.message, "No upstream is configured.");
+  EXPECT_FALSE(nobody.waiting_helps);
+}
+
+TEST_F(FinalError, WaitingMendsNoStateThatAPolicyKeepsAway) {
+  body.not_replayable = "conversation";
+  EXPECT_TRUE(after("/v1/responses", reason::server_error).waiting_helps);
+}
+
+TEST_F(FinalError, ARedirectIsABadGatewayWhereNobodyElseCanServe) {
+  auto const files = after("/v1/files", reason::redirect);
+  EXPECT_EQ(files.status, 502);
+  EXPECT_EQ(files.code, "upstream_redirected");
+  EXPECT_FALSE(files.waiting_helps);
+  auto const native = after("/api/chat", reason::redirect);
+  EXPECT_EQ(native.code, "local_unavailable");
+  EXPECT_NE(native.message.find("Redirects are never followed"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tideover::policy

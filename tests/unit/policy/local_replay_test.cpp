@@ -105,5 +105,39 @@ TEST_F(LocalReplay, TheFileIsBelievedBeforeWhatWasFoundOut) {
   EXPECT_FALSE(continues_prefill(tables, "o3", "llama3.1:8b", std::nullopt));
 }
 
+TEST_F(LocalReplay, NoPromptGoesToAModelThatIsNotKnownToRunThere) {
+  EXPECT_FALSE(refuse_listed(model, true));
+  model.remote = true;
+  EXPECT_EQ(refuse_listed(model, true)->code, "cloud_model_refused");
+  model.remote = false;
+  model.name = "x: cloud";
+  EXPECT_EQ(refuse_listed(model, true)->code, "cloud_model_refused");
+
+  auto const shown = [&](unsigned status, std::string_view body, bool own_path = true) {
+    auto const refused = refuse_shown("m:1b", status, body, server, own_path);
+    return refused ? std::to_string(refused->status) + " " + refused->code : "-";
+  };
+  EXPECT_EQ(shown(200, R"({"capabilities":["completion"]})"), "-");
+  EXPECT_EQ(shown(200, R"({"remote_host":"https://ollama.com:443"})"), "403 cloud_model_refused");
+  EXPECT_EQ(shown(200, R"({"remote_model":"gpt-oss:120b"})"), "403 cloud_model_refused");
+  EXPECT_EQ(refuse_listed(model, false)->code, "local_model_missing");
+  EXPECT_EQ(shown(200, R"({"remote_model":"gpt-oss:120b"})", false), "503 local_model_missing");
+  EXPECT_EQ(shown(404, "{}"), "404 model_not_found");
+  EXPECT_EQ(shown(404, "{}", false), "503 local_model_missing");
+  for (unsigned const status : {200u, 204u, 302u, 400u, 401u, 403u, 500u})
+    EXPECT_EQ(shown(status, "no object"), "503 local_unavailable") << status;
+}
+
+TEST_F(LocalReplay, AModelIsFoundUnderEveryNameThatOllamaTakesForIt) {
+  local_catalog catalog;
+  model.name = "innocent:latest";
+  catalog.models.push_back(model);
+  for (auto const* name : {"innocent", "INNOCENT:Latest", "innocent:local", "innocent:latest:LOCAL", "library/innocent",
+                           "http://registry.ollama.ai/library/innocent"})
+    EXPECT_NE(catalog.find(name), nullptr) << name;
+  for (auto const* name : {"innocent:1b", "mine/innocent", ":local", "local", ""})
+    EXPECT_EQ(catalog.find(name), nullptr) << name;
+}
+
 }  // namespace
 }  // namespace tideover::policy

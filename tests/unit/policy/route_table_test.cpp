@@ -101,7 +101,7 @@ TEST_F(RouteTable, RefusesWithStatusAndCode) {
     int status;
     std::string_view code, allow;
   } const rows[] = {
-      {"DELETE", "/v1/chat/completions", 405, "method_not_allowed", "POST"},
+      {"DELETE", "/v1/chat/completions", 405, "method_not_allowed", "GET, HEAD, POST"},
       {"PUT", "/v1/messages", 405, "method_not_allowed", "POST"},
       {"post", "/v1/messages", 405, "method_not_allowed", "POST"},  // methods are case-sensitive
       {"POST", "/v1/models", 405, "method_not_allowed", "GET, HEAD"},

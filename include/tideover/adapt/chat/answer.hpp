@@ -84,6 +84,9 @@ struct error {
   bool operator==(const error&) const = default;
 };
 
+/// The type of that error for an answer which the server says to have from elsewhere.
+inline constexpr std::string_view made_elsewhere_type = "answered_remotely";
+
 using event = std::variant<begin, text_delta, reasoning_delta, tool_call, logprobs, usage, timings, finish, error>;
 
 /// True for what may commit an answer (contract §5): text, reasoning, a tool call, or an end that explains a silence.

@@ -28,6 +28,8 @@ class stream_reader {
 
   bool finished() const { return finished_; }  // `finish` was given
   bool failed() const { return failed_; }      // `error` was given
+  /// … because the server says that the model does not run on it (OL §13): nothing of it is a local answer.
+  bool made_elsewhere() const { return made_elsewhere_; }
   /// The input ended before the answer did: never to be taken for a clean end.
   bool truncated() const { return ended_ && !finished_ && !failed_; }
 
@@ -41,12 +43,14 @@ class stream_reader {
   void finish_with(end_reason why);
   void fail_malformed(std::string_view what);
   void fail_with(std::string_view type, std::string_view message);
+  void fail_elsewhere();
 
  private:
   std::vector<event>* into_ = nullptr;  // only while a call runs
   bool begun_ = false;
   bool finished_ = false;
   bool failed_ = false;
+  bool made_elsewhere_ = false;
   bool ended_ = false;
 };
 
