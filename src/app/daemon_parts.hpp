@@ -61,7 +61,7 @@ struct daemon::parts {
   net::resolver names;
   proxy::memory_budget memory;
   std::atomic<std::size_t> connections{0};
-  ops::line_writer log;
+  ops::line_writer& log;
   ops::line_format const format;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};
   ops::journal events;

@@ -51,8 +51,8 @@ TEST(OutOfDescriptors, RunningStreamsFinishAcceptingPausesAndItHeals) {
   {
     std::vector<std::unique_ptr<raw_client>> crowd;
     for (int i = 0; i < 200; ++i) crowd.push_back(std::make_unique<raw_client>(w.port()));
-    EXPECT_TRUE(eventually(
-        [&] { return w.daemon().standard_error().find("accepting connections pauses") != std::string::npos; }));
+    EXPECT_TRUE(
+        eventually([&] { return w.daemon().all_output().find("accepting connections pauses") != std::string::npos; }));
     door.open();
     std::string text;
     while (auto event = streaming.next_event()) text += event->raw;
