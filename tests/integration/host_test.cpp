@@ -202,7 +202,8 @@ TEST(StateDirectories, ThatCannotBeWrittenAreToldAndServingGoesOn) {
     options.environment = {{"STATE_DIRECTORY", place}};
     w.start(options);
     expect_cloud(w.chat());
-    EXPECT_NE(w.daemon().standard_error().find("state directory"), std::string::npos) << w.daemon().standard_error();
+    EXPECT_TRUE(eventually([&] { return w.daemon().all_output().find("state directory") != std::string::npos; }))
+        << w.daemon().all_output();
     // A decision holds all the same, and whoever makes it is told.
     raw_client admin(w.daemon().folder().file("admin.sock"));
     admin.request("PUT", "/api/contingency", R"({"reason":"x"})");
