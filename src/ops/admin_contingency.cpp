@@ -97,8 +97,9 @@ reading read_off(const admin_call& call, const config::snapshot& configuration,
 std::optional<admin_reply> refuse_when_taken_over(contingency_control& control) {
   auto const why = control.taken_over();
   if (why.empty()) return std::nullopt;
-  return error_reply(409, "draining",
-                     "Nothing is decided here any more, because " + why + ": ask again, so that that one decides.");
+  return error_reply(
+      409, "draining",
+      "Nothing is decided here any more, because " + why + ": ask again, and the one that stays decides.");
 }
 
 }  // namespace

@@ -51,6 +51,9 @@ void readiness_monitor::take_over(const readiness_monitor& before) {
   by_files_ = before.by_files_;
   tested_at_ = before.tested_at_;
   said_ = before.said_;
+  failed_in_a_row_ = before.failed_in_a_row_.load();
+  last_failure_ = before.last_failure_;
+  last_failure_at_ = before.last_failure_at_;
 }
 
 void readiness_monitor::tick(time_point now) {
