@@ -18,6 +18,7 @@ namespace tideover::app {
 
 namespace {
 
+constexpr auto between_looks_at_socket = std::chrono::seconds(2);
 constexpr auto update_while_nobody_listens = std::chrono::seconds(1);
 constexpr auto front_page =
     "Tideover\n/livez  /readyz  /readyz?tier=local  /metrics  /api/status  /api/events  /api/contingency  "
@@ -33,13 +34,13 @@ std::string name_of_this_run() {
 admin_doors::admin_doors(admin_doors&& other) noexcept
     : tcp(std::exchange(other.tcp, -1)),
       address(std::move(other.address)),
-      unix_socket(std::exchange(other.unix_socket, -1)),
+      unix_socket(std::exchange(other.unix_socket, {})),
       path(std::move(other.path)) {}
 
 admin_doors::~admin_doors() {
   if (tcp >= 0) ::close(tcp);
-  if (unix_socket < 0) return;
-  ::close(unix_socket);
+  if (unix_socket.descriptor < 0) return;
+  ::close(unix_socket.descriptor);
   ops::remove_admin_socket(path);
 }
 
@@ -113,18 +114,18 @@ admin_doors admin_side::prepare(const config::admin& settings, const std::vector
   }
   if (handed_.admin_unix >= 0) {
     if (!socket_.empty()) return made;
-    made.unix_socket = ::fcntl(handed_.admin_unix, F_DUPFD_CLOEXEC, 0);
+    made.unix_socket.descriptor = ::fcntl(handed_.admin_unix, F_DUPFD_CLOEXEC, 0);
     made.path = name_of_socket(handed_.admin_unix);
     return made;
   }
   auto const take = [&](const std::string& path) {
-    auto const socket = ops::listen_on_admin_socket(path);
-    if (socket.descriptor >= 0) {
-      made.unix_socket = socket.descriptor;
-      made.path = path;
-    }
-    return socket.problem;
+    auto socket = ops::listen_on_admin_socket(path);
+    if (socket.descriptor < 0) return socket.problem;
+    made.unix_socket = std::move(socket);
+    made.path = path;
+    return std::string();
   };
+  keep_socket();
   if (!settings.socket_path.empty()) {
     if (settings.socket_path == socket_) return made;
     if (auto const problem = take(settings.socket_path); !problem.empty())
@@ -157,14 +158,36 @@ void admin_side::open(admin_doors doors, const config::admin& settings, adapt::h
     address_ = doors.address;
     server_.listen_tcp(std::exchange(doors.tcp, -1), address_.front() == '[');
   }
-  if (doors.unix_socket >= 0) {
-    server_.listen_unix(std::exchange(doors.unix_socket, -1));
+  if (doors.unix_socket.descriptor >= 0) {
+    socket_file_ = std::exchange(doors.unix_socket, {});
+    server_.listen_unix(socket_file_.descriptor);
     if (!socket_.empty()) ops::remove_admin_socket(socket_);
     socket_ = doors.path;
   }
 }
 
+/// Whoever removes its file (a tidy hand, tmpfiles) leaves a socket that nobody finds: commands would say that Tideover
+/// does not run.
+void admin_side::keep_socket() {
+  if (socket_.empty() || handed_.admin_unix >= 0 || ops::admin_socket_is_at(socket_, socket_file_)) return;
+  auto made = ops::listen_on_admin_socket(socket_);
+  if (made.descriptor < 0) {
+    if (made.problem != why_no_socket_)
+      spdlog::warn("the file of the admin socket is gone, and no other can be made: {}", made.problem);
+    why_no_socket_ = made.problem;
+    return;
+  }
+  why_no_socket_.clear();
+  socket_file_ = std::move(made);
+  server_.listen_unix(socket_file_.descriptor);
+  spdlog::warn("the file of the admin socket {} was removed or replaced: it is made again", socket_);
+}
+
 void admin_side::tick(time_point now) {
+  if (now >= next_look_at_socket_) {
+    next_look_at_socket_ = after(now, between_looks_at_socket);
+    keep_socket();
+  }
   if (feed_.listeners() == 0 && now < next_update_) return;
   next_update_ = after(now, update_while_nobody_listens);
   feed_.update(status());

@@ -26,6 +26,9 @@ namespace tideover::app {
 
 namespace {
 
+/// It lets go of the state directory when its drain begins, and may be about to hear that it should.
+constexpr auto patience_with_the_last_one = std::chrono::seconds(2);
+
 /// Each caller and each upstream connection is a descriptor: take what the system allows.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -148,14 +151,23 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error to be told, not a reason to end
   raise_descriptor_limit();
   auto const& configuration = *loaded.snapshot;
-  set_up_program_log(configuration.log, logs_are_json(configuration.log, STDERR_FILENO));
-
   daemon_options options;
+  options.log = std::make_shared<ops::line_writer>(STDOUT_FILENO);
+  options.log_format =
+      logs_are_json(configuration.log, STDOUT_FILENO) ? ops::line_format::json : ops::line_format::text;
+  program_log const messages(options.log, options.log_format, configuration.log.level);
+
   options.configuration = loaded.snapshot;
   options.https_proxy = environment_or_empty(world, {"HTTPS_PROXY", "https_proxy"});
   options.no_proxy = environment_or_empty(world, {"NO_PROXY", "no_proxy"});
-  options.log_json = logs_are_json(configuration.log, STDOUT_FILENO);
   options.state_directory = usable_state_directory(world);
+  options.state_lock = std::make_shared<ops::state_lock>(options.state_directory);
+  if (!options.state_lock->take_within(patience_with_the_last_one)) {
+    std::cerr << "tideover: " << options.state_lock->holder() << " uses the state directory " << options.state_directory
+              << ", and two would lose each other's decisions: stop it first, or set STATE_DIRECTORY to another "
+                 "directory for this one\n";
+    return exit_failure;
+  }
   options.usual_sockets = config::usual_admin_sockets(world);
   service_manager manager(world);
   options.alive = [&manager](time_point now) { manager.alive(now); };
@@ -167,7 +179,7 @@ int run_daemon(const run_command& command, const config::surroundings& world) {
     signal_listener const signals(running, manager);
     running.ask_local([&] { print_banner(configuration, running); });
     // Connections are accepted by the kernel since the sockets listen; whoever reads the file may connect.
-    if (!command.ready_file.empty()) write_ready_file(command.ready_file, running.addresses());
+    ready_file const ready(command.ready_file, running.addresses());
     manager.ready();
     running.run();
   } catch (const std::exception& e) {

@@ -36,13 +36,13 @@ std::size_t worker_count(const config::snapshot& configuration) {
 daemon::parts::parts(const daemon_options& given)
     : options(given),
       memory(given.configuration->limits.replay_memory),
-      log(given.log_descriptor),
-      format(given.log_json ? ops::line_format::json : ops::line_format::text),
+      log(*given.log),
+      format(given.log_format),
       events({.directory = given.state_directory}),
       process{control, names, memory, clients, callers, machine_name(), {given.https_proxy, given.no_proxy}},
       current(std::make_shared<generation>(given.configuration, process, nullptr)),
-      decisions(given.configuration->contingency, given.state_directory, events, current->contingency(), unix_seconds(),
-                clock::now()),
+      decisions(given.configuration->contingency, ops::contingency_store(given.state_directory, given.state_lock.get()),
+                events, current->contingency(), unix_seconds(), clock::now()),
       doors(worker_count(*given.configuration), given.handed.proxy),
       drain_timer(host.context()) {}
 
@@ -169,6 +169,7 @@ void daemon::drain() {
     if (p.draining.exchange(true)) return;
     p.admin->draining();
     p.local().part();
+    p.decisions.hand_over();
     for (auto& w : p.workers) w->drain();
     p.drain_timer.expires_after(p.configuration().limits.drain);
     p.drain_timer.async_wait([&p](boost::system::error_code ec) {

@@ -40,6 +40,7 @@ ops::status_facts daemon::parts::facts() {
   f.log_lines_dropped = log.dropped();
   auto const journal = events.state();
   f.journal_lines_lost = journal.lost;
+  f.journal_wanted = journal.wanted;
   f.journal_writable = journal.writable;
   f.journal_problem = journal.problem;
   return f;

@@ -64,7 +64,7 @@ struct daemon::parts {
   net::resolver names;
   proxy::memory_budget memory;
   proxy::caller_count callers;
-  ops::line_writer log;
+  ops::line_writer& log;
   ops::line_format const format;
   ops::notice_pace refused_keys{std::chrono::minutes(1)};
   ops::journal events;

@@ -55,6 +55,12 @@ ops::reload_report daemon::parts::try_reload() {
     report.problem = config::first_error(report.problems);
     return report;
   }
+  if (auto forgets = config::would_forget_everything(configuration(), *loaded.snapshot); !forgets.empty()) {
+    report.how = ops::reload_end::bad_configuration;
+    report.problem = std::move(forgets);
+    report.problems.clear();
+    return report;
+  }
   report.source = loaded.snapshot->source;
   report.changes = config::changes_between(configuration(), *loaded.snapshot);
   try {

@@ -157,8 +157,8 @@ int run_demo(const run_command& command) try {
     if (!loaded.ok()) return exit_configuration;
     daemon_options options;
     options.configuration = loaded.snapshot;
-    options.log_descriptor = log.writing_end();
-    options.log_json = false;  // text reads better in a story
+    options.log = std::make_shared<ops::line_writer>(log.writing_end());
+    options.log_format = ops::line_format::text;  // reads better in a story
     try {
       running = std::make_unique<daemon>(options);
     } catch (const std::exception& e) {
@@ -184,7 +184,7 @@ int run_demo(const run_command& command) try {
     say("  curl -X POST " + control + "/restore    # and comes back");
     say("  curl http://" + running->addresses().admin + "/metrics");
     say("Ctrl-C ends it.\n");
-    if (!command.ready_file.empty()) write_ready_file(command.ready_file, running->addresses());
+    ready_file const ready(command.ready_file, running->addresses());
     boost::asio::io_context context(1);
     boost::asio::signal_set signals(context, SIGINT, SIGTERM);
     signals.async_wait([](boost::system::error_code, int) {});

@@ -59,7 +59,7 @@ place_or_failure told_by_daemon(const env_command& command, const config::surrou
     config::snapshot known;
     for (const auto& w : member(told, "workflows")) known.workflows[text_of(w, "name")] = {};
     if (!known.find_workflow(*command.workflow))
-      return unknown_workflow(config::no_such_workflow(*command.workflow, known, ""));
+      return unknown_workflow(config::no_such_workflow(*command.workflow, known, false));
   }
   auto const at = nearest_of(urls, [](const config::url& u) { return u.host; });
   return place{urls[at], member(member(told, "clients"), "required") == true};
@@ -72,7 +72,7 @@ place_or_failure configured(const env_command& command, const config::surroundin
   if (!result.ok()) return bad_configuration(result.problems);
   const auto& made = *result.snapshot;
   if (command.workflow && !made.find_workflow(*command.workflow))
-    return unknown_workflow(config::no_such_workflow(*command.workflow, made, ""));
+    return unknown_workflow(config::no_such_workflow(*command.workflow, made, false));
   const auto& listener =
       made.listeners[nearest_of(made.listeners, [](const config::listener& l) { return l.at.host; })];
   if (listener.at.port == 0) {

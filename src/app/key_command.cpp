@@ -35,7 +35,7 @@ std::string objection_to(const key_command& command, const config::surroundings&
   if (std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.name == command.name; }))
     return "the configuration has a key named `" + command.name + "` already: choose another name, or remove that one";
   if (command.workflow && !loaded.snapshot->find_workflow(*command.workflow))
-    return config::no_such_workflow(*command.workflow, *loaded.snapshot, "") +
+    return config::no_such_workflow(*command.workflow, *loaded.snapshot, false) +
            "; or write it into the configuration first";
   return {};
 }

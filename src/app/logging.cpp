@@ -1,32 +1,50 @@
 #include "tideover/app/logging.hpp"
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
-
-#include "tideover/ops/access_log.hpp"
 
 namespace tideover::app {
 
 namespace {
 
+/// The words of the other log lines: spdlog's own are longer.
+std::string_view token(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace: return "trace";
+    case spdlog::level::debug: return "debug";
+    case spdlog::level::info: return "info";
+    case spdlog::level::warn: return "warn";
+    default: return "error";
+  }
+}
+
 /// Program messages in the shape of the other log lines, so that one parser reads them all.
-class json_formatter : public spdlog::formatter {
+class line_sink : public spdlog::sinks::sink {
  public:
-  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+  line_sink(std::shared_ptr<ops::line_writer> to, ops::line_format format) : to_(std::move(to)), format_(format) {}
+
+  void log(const spdlog::details::log_msg& message) override {
     auto const at = std::chrono::duration_cast<std::chrono::microseconds>(message.time.time_since_epoch()).count();
+    std::string_view const said(message.payload.data(), message.payload.size());
+    if (format_ == ops::line_format::text) return to_->write(ops::event_text(at, token(message.level), {said}, {}));
     nlohmann::ordered_json line;
     line["ts"] = ops::timestamp(at);
-    line["level"] = spdlog::level::to_string_view(message.level).data();
-    line["msg"] = std::string(message.payload.data(), message.payload.size());
+    line["level"] = token(message.level);
+    line["msg"] = said;
     line["event"] = "program";
-    auto const text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    out.append(text.data(), text.data() + text.size());
+    to_->write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
-  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<json_formatter>(); }
+  void flush() override {}
+  void set_pattern(const std::string&) override {}
+  void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
+
+ private:
+  std::shared_ptr<ops::line_writer> const to_;
+  ops::line_format const format_;
 };
 
 spdlog::level::level_enum to_spdlog(config::log_level level) {
@@ -51,16 +69,13 @@ bool logs_are_json(const config::log& settings, int descriptor) {
   return ::isatty(descriptor) == 0;
 }
 
-void set_up_program_log(const config::log& settings, bool json) {
-  auto logger = spdlog::stderr_logger_mt("tideover");
-  logger->set_level(to_spdlog(settings.level));
-  logger->flush_on(spdlog::level::info);
-  if (json)
-    logger->set_formatter(std::make_unique<json_formatter>());
-  else
-    logger->set_pattern("%Y-%m-%d %H:%M:%S %^%l%$ %v");
+program_log::program_log(std::shared_ptr<ops::line_writer> to, ops::line_format format, config::log_level level) {
+  auto logger = std::make_shared<spdlog::logger>("tideover", std::make_shared<line_sink>(std::move(to), format));
+  logger->set_level(to_spdlog(level));
   spdlog::set_default_logger(std::move(logger));
 }
+
+program_log::~program_log() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("nowhere")); }
 
 void set_program_log_level(config::log_level level) { spdlog::set_level(to_spdlog(level)); }
 

@@ -36,4 +36,17 @@ std::vector<change> changes_between(const snapshot& before, const snapshot& afte
 
 bool needs_restart(std::string_view key) { return key == "log.format"; }
 
+std::string would_forget_everything(const snapshot& before, const snapshot& after) {
+  if (before.settings.empty()) return {};
+  if (after.source.empty())
+    return "the configuration file " + before.source +
+           " is gone, and without it the built-in defaults would come into force: put it back, or restart Tideover if "
+           "that is meant";
+  if (after.source_says_nothing)
+    return "the configuration file " + after.source +
+           " says nothing any more, and the built-in defaults would come into force: write it again, or write {} into "
+           "it or restart Tideover if that is meant";
+  return {};
+}
+
 }  // namespace tideover::config

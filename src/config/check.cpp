@@ -107,7 +107,7 @@ class checker {
       if (!key.sha256)
         error(path + ".sha256", "is no SHA-256, which has 64 hex digits: `tideover key new NAME` prints it");
       if (!key.workflow.empty() && !made_.find_workflow(key.workflow))
-        error(path + ".workflow", no_such_workflow(key.workflow, made_, ""));
+        error(path + ".workflow", no_such_workflow(key.workflow, made_, false));
       if (key.models && key.models->empty())
         error(path + ".models",
               "is empty, so nothing could be asked for with this key: name models, or remove `models` to allow all");
@@ -118,6 +118,14 @@ class checker {
           error(path + ".sha256", "is an earlier key already: make another one with `tideover key new`");
       }
     }
+    if (!c.required && !c.keys.empty())
+      for (const auto& u : made_.upstreams)
+        if (u.tier == tier::cloud && u.credential) {
+          warning("clients.required",
+                  "is false, so callers without any of these keys use the `credential` of upstream " + u.name +
+                      " too, at your expense: write `required: true` if only those with a key may call");
+          break;
+        }
     if (!c.required) return;
     for (const auto& u : made_.upstreams)
       if (u.tier == tier::cloud && !u.credential)
@@ -355,7 +363,7 @@ bool is_reserved_workflow(std::string_view name) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return iequals(w, name); });
 }
 
-std::string no_such_workflow(std::string_view name, const snapshot& made, std::string_view also) {
+std::string no_such_workflow(std::string_view name, const snapshot& made, bool all_too) {
   std::vector<std::string_view> names;
   for (const auto& [known, w] : made.workflows) names.push_back(known);
   std::string message = "there is no workflow `" + printable(name) + "`";
@@ -363,8 +371,7 @@ std::string no_such_workflow(std::string_view name, const snapshot& made, std::s
     return message + "; did you mean `" + std::string(near) + "`?";
   message += ": name one of ";
   for (std::size_t i = 0; i < names.size() && i < 20; ++i) message += (i ? ", " : "") + std::string(names[i]);
-  message += names.size() > 20 ? ", …" : "";
-  return also.empty() ? message : message + ", or " + std::string(also);
+  return message + (names.size() > 20 ? ", …" : "") + (all_too ? ", or all" : "");
 }
 
 }  // namespace tideover::config

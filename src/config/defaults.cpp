@@ -114,7 +114,7 @@ void apply_contingency(snapshot& made, const surroundings& world, reading& notes
     } else if (made.find_workflow(word)) {
       made.contingency.by_environment.push_back(word);
     } else {
-      complain(notes, "$TIDEOVER_CONTINGENCY", no_such_workflow(word, made) + "; or write on or off");
+      complain(notes, "$TIDEOVER_CONTINGENCY", no_such_workflow(word, made, true) + "; or write on or off");
     }
   }
 }

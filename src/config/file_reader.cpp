@@ -62,7 +62,12 @@ class walker {
       keys(*document.root, key_tree(), "");
       contingency_names();
       complete_upstreams();
-    } else if (document.root && document.root->what != yaml_node::kind::null) {
+    } else if (document.error.empty() && (!document.root || document.root->what == yaml_node::kind::null)) {
+      target_.made.source_says_nothing = true;
+      report(severity::warning, {}, "",
+             "the file says nothing, so the built-in defaults are in force, with which every workflow may use the "
+             "cloud: if that is meant, write {} into it");
+    } else if (document.root) {
       error(document.root->at, "",
             "the file holds " + name_of(document.root->what) +
                 ", but keys and values are wanted, such as `log: {level: info}`");
@@ -408,7 +413,8 @@ class walker {
 
   void contingency_names() {
     for (const auto& [path, at, name, shown] : contingency_list_)
-      if (name != "all" && !target_.made.find_workflow(name)) error(at, path, no_such_workflow(shown, target_.made));
+      if (name != "all" && !target_.made.find_workflow(name))
+        error(at, path, no_such_workflow(shown, target_.made, true));
   }
 
   void complete_upstreams() {

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "tideover/config/check.hpp"
 #include "tideover/config/defaults.hpp"
@@ -20,6 +22,33 @@ constexpr std::size_t most_file_bytes = 4u << 20;  // whoever names /dev/zero ge
 
 std::string environment_or_empty(const surroundings& world, const char* name) {
   return world.environment(name).value_or("");
+}
+
+struct reading_of_file {
+  std::optional<std::string> text;
+  bool half_written = false;
+};
+
+std::optional<file_facts> facts_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return file_facts{info.st_ino, info.st_size,
+                    std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec)};
+}
+
+reading_of_file read_once(const std::string& path) {
+  const auto before = facts_of(path);
+  std::ifstream in(path, std::ios::binary);
+  std::string text(most_file_bytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  const auto got = static_cast<std::size_t>(in.gcount());
+  if (!in.is_open() || in.bad() || (in.fail() && !in.eof())) return {};  // a folder opens, but does not read
+  text.resize(got);
+  const auto behind = facts_of(path);
+  // A pipe can be read once only.
+  const bool half = before && behind &&
+                    may_be_half_written(*before, *behind, text, std::chrono::system_clock::now().time_since_epoch());
+  return {std::move(text), half};
 }
 
 problem cannot_read(std::string shown_as, const std::string& file) {
@@ -93,6 +122,15 @@ loaded finish(snapshot made, reading notes, const std::string& file, const overr
 
 }  // namespace
 
+/// Editors that write in place begin by making the file empty, and what they write ends with a line's end.
+bool may_be_half_written(const file_facts& before, const file_facts& behind, std::string_view text,
+                         std::chrono::nanoseconds now) {
+  constexpr auto just_now = std::chrono::milliseconds(200);
+  if (before.inode != behind.inode || before.size != behind.size || before.written != behind.written) return true;
+  const bool unfinished = text.empty() || text.back() != '\n';
+  return unfinished && now >= behind.written && now - behind.written < just_now;
+}
+
 std::string problem::to_string() const {
   std::string text;
   if (!file.empty()) {
@@ -112,14 +150,12 @@ surroundings surroundings::real() {
     return found ? std::optional<std::string>(found) : std::nullopt;
   };
   world.read_file = [](const std::string& path) -> std::optional<std::string> {
-    std::ifstream in(path, std::ios::binary);
-    std::string text(most_file_bytes, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    const auto got = static_cast<std::size_t>(in.gcount());
-    if (!in.is_open() || in.bad() || (in.fail() && !in.eof()))
-      return std::nullopt;  // a folder opens, but does not read
-    text.resize(got);
-    return text;
+    constexpr int most_readings = 15;
+    for (int readings = 1;; ++readings) {
+      auto read = read_once(path);
+      if (!read.half_written || readings == most_readings) return std::move(read.text);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
   };
   world.exists = [](const std::string& path) {
     struct stat info {};

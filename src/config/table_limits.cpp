@@ -115,7 +115,7 @@ std::vector<key_row> the_rest() {
       later("drill", k::map, "Outage drills."),
       later("drill.remind_after", k::span, "When a drill is overdue.", "90d"),
 
-      container("log", k::map, "What is written to standard error."),
+      container("log", k::map, "What is written to standard output: a line per request, per event, per message."),
       {.path = "log.level",
        .kind = k::choice,
        .default_text = "info",

@@ -108,6 +108,17 @@ io_result stream::try_handshake() {
   return tls_result(code);
 }
 
+io_result stream::try_peek(char& first) {
+  ssize_t n;
+  do n = ::recv(fd_, &first, 1, MSG_PEEK);
+  while (n < 0 && errno == EINTR);
+  if (n == 1) return {io_result::kind::ok, 0, 1};
+  if (n == 0) return {io_result::kind::eof, 0, 0};
+  if (errno != EAGAIN && errno != EWOULDBLOCK) return {io_result::kind::error, 0, 0};
+  source_.clear(readable);
+  return {io_result::kind::again, readable, 0};
+}
+
 io_result stream::tls_result(int code) {
   switch (SSL_get_error(ssl_.get(), code)) {
     case SSL_ERROR_WANT_READ:
@@ -158,8 +169,9 @@ void stream::reset_on_close() {
 
 void stream::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
 
-task<write_end> write_all(stream& to, std::string_view bytes, duration stall_limit) {
+task<write_end> write_all(stream& to, std::string_view bytes, duration stall_limit, std::size_t* left) {
   while (!bytes.empty()) {
+    if (left) *left = bytes.size();
     iovec const piece{const_cast<char*>(bytes.data()), bytes.size()};
     auto const wrote = to.try_write({&piece, 1});
     if (wrote.ok()) {
@@ -171,6 +183,7 @@ task<write_end> write_all(stream& to, std::string_view bytes, duration stall_lim
     if (how == woken::timed_out) co_return write_end::stalled;
     if (how == woken::cancelled) co_return write_end::cancelled;
   }
+  if (left) *left = 0;
   co_return write_end::done;
 }
 

@@ -103,7 +103,7 @@ std::string request_json(const proxy::exchange_record& r, std::int64_t now) {
   line.milliseconds("duration_ms", r.total).number("bytes_in", r.bytes_in).number("bytes_out", r.bytes_out);
   line.token("outcome", token(r.how));
 
-  if (r.what != endpoint::unknown) line.token("endpoint", token(r.what));
+  line.token("endpoint", token(r.what));
   line.text_if_any("method", r.method).text_if_any("path", r.path);
   if (!r.from.empty()) line.text("from", r.from).text_if_any("to", r.upstream);
   line.text_if_any("client", r.client);

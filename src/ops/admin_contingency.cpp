@@ -1,6 +1,8 @@
 #include "tideover/ops/admin_contingency.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 
 #include "tideover/config/check.hpp"
 #include "tideover/config/values.hpp"
@@ -31,15 +33,16 @@ std::string known_members(const nlohmann::json& body, std::initializer_list<std:
   return {};
 }
 
-/// `must_exist`: a decision about a workflow that has been removed from the file can still be lifted.
-std::string read_workflows(const nlohmann::json& from, const config::snapshot& configuration, bool must_exist,
-                           std::vector<std::string>& into) {
+/// `decided`: a decision about a workflow that has been removed from the file can still be lifted.
+std::string read_workflows(const nlohmann::json& from, const config::snapshot& configuration,
+                           std::span<const policy::contingency_decision> decided, std::vector<std::string>& into) {
   if (!from.is_array() || from.empty()) return R"(`workflows` must be a list of names, such as ["all"] or ["legal"])";
   for (const auto& entry : from) {
     if (!entry.is_string()) return "`workflows` must be a list of names";
     auto const name = entry.get<std::string>();
-    if (must_exist && name != policy::all_workflows && !configuration.find_workflow(name))
-      return config::no_such_workflow(name, configuration);
+    bool const known = name == policy::all_workflows || configuration.find_workflow(name) != nullptr ||
+                       std::any_of(decided.begin(), decided.end(), [&](const auto& d) { return d.workflow == name; });
+    if (!known) return config::no_such_workflow(name, configuration, true);
     if (std::find(into.begin(), into.end(), name) == into.end()) into.push_back(name);
   }
   return {};
@@ -48,8 +51,8 @@ std::string read_workflows(const nlohmann::json& from, const config::snapshot& c
 std::string read_reason(const nlohmann::json& body, bool required, std::string& into) {
   auto const it = body.find("reason");
   if (it == body.end() && !required) return {};
-  if (it == body.end() || !it->is_string() ||
-      it->get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos)
+  if (it != body.end() && !it->is_string()) return "`reason` must be a text: say why, the journal keeps it";
+  if (it == body.end() || it->get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos)
     return "`reason` is missing: say why, the journal keeps it";
   into = it->get<std::string>();
   return into.size() > longest_reason ? "`reason` is longer than 500 bytes" : "";
@@ -60,7 +63,7 @@ reading read_on(const nlohmann::json& body, const config::snapshot& configuratio
   r.problem = known_members(body, {"workflows", "reason", "for"});
   if (!r.problem.empty()) return r;
   if (body.contains("workflows"))
-    r.problem = read_workflows(body["workflows"], configuration, true, r.order.workflows);
+    r.problem = read_workflows(body["workflows"], configuration, {}, r.order.workflows);
   else
     r.order.workflows = {std::string(policy::all_workflows)};
   if (r.problem.empty()) r.problem = read_reason(body, true, r.order.reason);
@@ -79,14 +82,24 @@ reading read_on(const nlohmann::json& body, const config::snapshot& configuratio
   return r;
 }
 
-reading read_off(const admin_call& call, const config::snapshot& configuration) {
+reading read_off(const admin_call& call, const config::snapshot& configuration,
+                 std::span<const policy::contingency_decision> decided) {
   reading r;
   r.order.reason = "lifted";
   r.problem = known_members(call.body, {"workflows", "reason"});
   if (r.problem.empty() && call.body.contains("workflows"))
-    r.problem = read_workflows(call.body["workflows"], configuration, false, r.order.workflows);
+    r.problem = read_workflows(call.body["workflows"], configuration, decided, r.order.workflows);
   if (r.problem.empty()) r.problem = read_reason(call.body, false, r.order.reason);
   return r;
+}
+
+/// A decision that the next process would not know of is none.
+std::optional<admin_reply> refuse_when_taken_over(contingency_control& control) {
+  auto const why = control.taken_over();
+  if (why.empty()) return std::nullopt;
+  return error_reply(
+      409, "draining",
+      "Nothing is decided here any more, because " + why + ": ask again, and the one that stays decides.");
 }
 
 }  // namespace
@@ -99,15 +112,17 @@ void serve_contingency(admin_api& api, contingency_control& control,
   api.on("PUT", "/api/contingency", [&control, configuration](const admin_call& call) {
     auto r = read_on(call.body, *configuration());
     if (!r.problem.empty()) return error_reply(400, "bad_order", r.problem);
+    if (auto refused = refuse_when_taken_over(control)) return *refused;
     r.order.who = call.who;
     control.turn_on(r.order, unix_seconds(), clock::now());
     return json_reply(describe(control.state(), control.not_kept()));
   });
 
   api.on("DELETE", "/api/contingency", [&control, configuration](const admin_call& call) {
-    auto r = read_off(call, *configuration());
+    auto r = read_off(call, *configuration(), control.state().decided());
     if (!call.query.empty()) r.problem = "name workflows in the body: {\"workflows\":[\"legal\"]}";
     if (!r.problem.empty()) return error_reply(400, "bad_order", r.problem);
+    if (auto refused = refuse_when_taken_over(control)) return *refused;
     auto const lifted = control.turn_off(r.order.workflows, call.who, r.order.reason);
     auto made = describe(control.state(), control.not_kept());
     made["lifted"] = lifted;

@@ -91,7 +91,16 @@ bound_admin_socket listen_on_admin_socket(const std::string& path) {
     return bound;
   }
   bound.descriptor = fd;
+  if (::lstat(path.c_str(), &there) == 0) {
+    bound.device = there.st_dev;
+    bound.inode = there.st_ino;
+  }
   return bound;
+}
+
+bool admin_socket_is_at(const std::string& path, const bound_admin_socket& made) {
+  struct stat there {};
+  return ::lstat(path.c_str(), &there) == 0 && there.st_dev == made.device && there.st_ino == made.inode;
 }
 
 void remove_admin_socket(const std::string& path) {

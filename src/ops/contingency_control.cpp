@@ -21,9 +21,9 @@ json time_or_null(std::optional<std::int64_t> unix_seconds) {
 
 }  // namespace
 
-contingency_control::contingency_control(config::contingency imposed, std::string state_directory, journal& events,
+contingency_control::contingency_control(config::contingency imposed, contingency_store store, journal& events,
                                          proxy::contingency_view& view, std::int64_t unix_now, time_point now)
-    : store_(std::move(state_directory)), events_(events), view_(&view) {
+    : store_(std::move(store)), events_(events), view_(&view) {
   auto found = store_.load();
   for (auto& d : found.decisions) d.ends = policy::end_after_restart(d, unix_now, now);
   state_ = policy::contingency(std::move(imposed), std::move(found.decisions));

@@ -59,10 +59,11 @@ std::optional<std::vector<policy::contingency_decision>> read_decisions(std::str
   return all;
 }
 
-contingency_store::content contingency_store::load() const {
+contingency_store::content contingency_store::load() {
   content found;
   if (directory_.empty()) return found;
   auto const file = read_small_file(path());
+  known_text_ = file.text;
   if (file.missing) return found;
   if (!file.text) {
     found.problem = file.problem;
@@ -79,9 +80,36 @@ contingency_store::content contingency_store::load() const {
   return found;
 }
 
-std::string contingency_store::save(const std::vector<policy::contingency_decision>& decisions) const {
+std::string contingency_store::save(const std::vector<policy::contingency_decision>& decisions) {
   if (directory_.empty()) return "there is no state directory";
-  return replace_file(path(), write_decisions(decisions), 0600);
+  auto problem = borrow_lock();
+  if (problem.empty()) {
+    auto text = write_decisions(decisions);
+    problem = replace_file(path(), text, 0600);
+    if (problem.empty()) known_text_ = std::move(text);
+  }
+  if (handed_over_) lock_->release();
+  return problem;
+}
+
+void contingency_store::hand_over() {
+  if (lock_ == nullptr) return;
+  handed_over_ = true;
+  lock_->release();
+}
+
+std::string contingency_store::taken_over() {
+  auto why = borrow_lock();
+  if (handed_over_) lock_->release();
+  return why;
+}
+
+/// Empty: the file is this process's to replace, until the lock is released.
+std::string contingency_store::borrow_lock() {
+  if (lock_ == nullptr) return {};
+  if (!lock_->take()) return lock_->holder() + " keeps the decisions of " + directory_;
+  if (handed_over_ && read_small_file(path()).text != known_text_) return "another Tideover has decided since";
+  return {};
 }
 
 }  // namespace tideover::ops

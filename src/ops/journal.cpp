@@ -57,7 +57,7 @@ class journal_file {
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) {
         int const error = n < 0 ? errno : EIO;
-        take_back();
+        take_back(done);
         return sentence(path_, error);
       }
       done += static_cast<std::size_t>(n);
@@ -106,7 +106,11 @@ class journal_file {
     return {};
   }
 
-  void take_back() {
+  /// `done` bytes of a line. Somebody else's line behind them stays, as when the next process has begun already: then
+  /// the next line begins on a line of its own.
+  void take_back(std::size_t done) {
+    struct stat now {};
+    if (::fstat(descriptor_, &now) != 0 || static_cast<std::size_t>(now.st_size) != size_ + done) return close();
     if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) close();  // open() will see the torn end
   }
 
@@ -260,7 +264,7 @@ void journal::write(const journal_entry& entry) {
 journal::condition journal::state() const {
   std::lock_guard const lock(parts_->mutex);
   auto const& problem = parts_->settings.directory.empty() ? nowhere : parts_->problem;
-  return {problem.empty(), problem, parts_->lost, parts_->waiting_bytes};
+  return {!parts_->settings.directory.empty(), problem.empty(), problem, parts_->lost, parts_->waiting_bytes};
 }
 
 void journal::settle() {

@@ -164,7 +164,7 @@ void worker_metrics::record(const proxy::exchange_record& r) {
   cells_->requests.at({r.workflow, upstream, r.what, three_digits(r.status), r.how}).add(1);
   auto& times = cells_->times.at(upstream_view(upstream));
   times.duration.observe(r.total);
-  times.overhead.observe(r.total - r.upstream_time);
+  times.overhead.observe(std::max(r.total - r.upstream_time - r.caller_time, duration::zero()));
 }
 
 void worker_metrics::failover(std::string_view workflow, std::string_view from, std::string_view to, reason why) {

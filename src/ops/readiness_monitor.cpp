@@ -51,10 +51,15 @@ void readiness_monitor::take_over(const readiness_monitor& before) {
   by_files_ = before.by_files_;
   tested_at_ = before.tested_at_;
   said_ = before.said_;
+  failed_in_a_row_ = before.failed_in_a_row_.load();
+  last_failure_ = before.last_failure_;
+  last_failure_at_ = before.last_failure_at_;
 }
 
 void readiness_monitor::tick(time_point now) {
   if (next_ == never) next_ = after(now, std::min<duration>(first_test_after, settings().readiness.interval));
+  if (look_soon_.exchange(false))
+    next_ = std::min(next_, last_look_ == time_point::min() ? now : after(last_look_, between_early_looks));
   if (now >= next_) start(false);
   if (now < next_judging_) return;
   next_judging_ = after(now, judging_interval);
@@ -74,6 +79,7 @@ void readiness_monitor::start(bool asked_for) {
   net::spawn(check(asked_for), [this, asked_for](std::exception_ptr) {
     checking_ = under_way::nothing;
     auto const now = clock::now();
+    last_look_ = now;
     auto const pause = report().verdict.state == policy::ready_state::ready
                            ? settings().readiness.interval
                            : std::min<duration>(settings().readiness.interval, look_again_after);
@@ -164,7 +170,8 @@ net::task<void> readiness_monitor::test_one(target what) {
     {
       std::lock_guard const lock(mutex_);
       auto& record = record_of(*m);
-      if (record.served != time_point::min() && now - record.served < settings().readiness.interval) {
+      if (record.served != time_point::min() && now - record.served < settings().readiness.interval &&
+          failed_in_a_row_ < policy::failures_that_count) {
         record.tested = now;
         co_return;
       }
@@ -193,6 +200,9 @@ net::task<void> readiness_monitor::test_one(target what) {
   if (answer.status == 200) said = read_small_answer(settings().dialect, answer.body, clock::now() - now);
   if (!said.readable) {
     test.problem = answer.status == 200 ? "its answer was not the protocol's" : said_by(answer);
+    // Something before the server may quote what it was sent.
+    if (settings().credential && settings().credential->stands_in(test.problem))
+      test.problem = "status " + std::to_string(answer.status);
     test.out_of_memory = answer.status >= 500 && speaks_of_memory(test.problem);
   } else if (said.text.empty()) {
     test.problem = "its answer was empty";
@@ -223,6 +233,7 @@ net::task<void> readiness_monitor::test_one(target what) {
     record.speeds.push_back(test.tokens_per_second);
     if (record.speeds.size() > history) record.speeds.pop_front();
   }
+  if (test.answered && clock::now() - last_failure_at_ >= look_again_after) failed_in_a_row_ = 0;
   record.test = std::move(test);
 }
 
@@ -267,6 +278,13 @@ void readiness_monitor::note_timing(std::string_view model, const policy::infere
   if (timing.tokens >= 16) record.test.tokens_per_second = policy::tokens_per_second(timing);
   // Ollama reports a few milliseconds where nothing had to be loaded.
   if (timing.loading >= std::chrono::seconds(1)) record.test.load = timing.loading;
+}
+
+void readiness_monitor::note_failure(std::string_view detail) {
+  std::lock_guard const lock(mutex_);
+  last_failure_ = detail;
+  last_failure_at_ = clock::now();
+  if (++failed_in_a_row_ == policy::failures_that_count) look_soon_ = true;
 }
 
 const readiness_monitor::model_record* readiness_monitor::known_record(const policy::local_catalog& catalog,
@@ -328,6 +346,8 @@ policy::readiness_facts readiness_monitor::facts(const policy::local_catalog& ca
   }
   f.limits = settings().readiness;
   f.dialect = settings().dialect;
+  f.failed_in_a_row = failed_in_a_row_;
+  f.last_failure = last_failure_;
   for (const auto& [files, record] : by_files_) {
     if (record.tested == time_point::min() && record.served == time_point::min()) continue;
     const auto* m = catalog.find(record.model);

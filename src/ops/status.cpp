@@ -100,7 +100,7 @@ std::string moment(std::int64_t unix_seconds) {
 
 nlohmann::ordered_json status_document(const status_facts& f, wall_clock& calendar) {
   const auto& c = *f.configuration;
-  bool all_well = true;
+  bool all_well = f.journal_writable || !f.journal_wanted;
   json upstreams = json::array();
   for (std::uint16_t i = 0; i < c.upstreams.size(); ++i) {
     bool well = true;

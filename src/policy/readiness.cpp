@@ -49,6 +49,32 @@ prefill_habit prefill_habit_of(std::string_view begun, std::string_view next, st
   return echoed ? prefill_habit::echoes : prefill_habit::continues;
 }
 
+bool tells_of_local_server(const failure& what) {
+  if (what.at == phase::not_started || what.ours) return false;
+  switch (what.why) {
+    case reason::dns:
+    case reason::connect:
+    case reason::connect_timeout:
+    case reason::tls:
+    case reason::timeout:
+    case reason::malformed:
+    case reason::error_in_200:
+    case reason::cut: return true;
+    case reason::server_error: return what.status == 0 || what.status >= 500;
+    case reason::rate_limited:
+    case reason::quota:
+    case reason::empty:
+    case reason::breaker_open:
+    case reason::contingency:
+    case reason::policy:
+    case reason::drill:
+    case reason::redirect:
+    case reason::hedged:
+    case reason::auth: return false;
+  }
+  return false;
+}
+
 ready_state readiness_verdict::of(ready_check c) const {
   std::optional<ready_state> worst;
   for (const auto& f : findings)
@@ -181,6 +207,12 @@ class judge {
     auto const failing = any_answered ? ready_state::degraded : ready_state::down;
     if (facts_.tests.empty())
       find(ready_check::inference, ready_state::unknown, {}, "no model has been tested yet", "tideover readiness");
+    // Whether a test would work is not what callers see.
+    if (facts_.failed_in_a_row >= failures_that_count)
+      find(ready_check::inference, ready_state::degraded, {},
+           "real requests fail, the last one with: " + facts_.last_failure,
+           advice("look at: journalctl -u ollama -n 50; then: tideover readiness",
+                  "look at the server's log; then: tideover readiness"));
     for (const auto& t : facts_.tests) {
       if (t.out_of_memory)
         find(ready_check::fits, ready_state::degraded, t.model, "does not fit into memory: " + t.problem,

@@ -28,11 +28,14 @@ bool caller_writer::send(std::span<const iovec> pieces) {
     }
     if (!wrote.again()) {
       broken_ = true;
+      unsent_ = total - sent;
       return false;
     }
     for (std::size_t i = 0; i < n; ++i) {
       if (!pending_.append({static_cast<char*>(rest[i].iov_base), rest[i].iov_len})) {
         broken_ = true;  // no memory to keep what the caller does not take
+        pending_.release();
+        unsent_ = total - sent;
         return false;
       }
     }
@@ -48,7 +51,9 @@ bool caller_writer::send(std::string_view bytes) {
 
 net::task<bool> caller_writer::flush() {
   if (broken_) co_return false;
-  auto const how = co_await net::write_all(to_, pending_.view(), stall_limit_);
+  auto const began = clock::now();
+  auto const how = co_await net::write_all(to_, pending_.view(), stall_limit_, &unsent_);
+  waited_ += clock::now() - began;
   pending_.release();
   if (how == net::write_end::done) co_return true;
   broken_ = true;

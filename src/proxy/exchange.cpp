@@ -1,10 +1,12 @@
 #include "tideover/proxy/exchange.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "tideover/policy/local_order.hpp"
 #include "tideover/policy/plan.hpp"
+#include "tideover/policy/readiness.hpp"
 
 namespace tideover::proxy {
 
@@ -35,6 +37,9 @@ void exchange::finish(outcome how) {
   finished_ = true;
   record_.how = how;
   record_.total = clock::now() - started_;
+  record_.caller_time += out_.waited();
+  if (auto const unsent = out_.unsent(); unsent > last_framing_bytes_)
+    record_.bytes_out -= std::min(unsent - last_framing_bytes_, last_body_bytes_);
   if (serving_) {
     record_.upstream_time += serving_->call.waited();
     if (const auto* into = serving_->into.get()) {
@@ -42,7 +47,14 @@ void exchange::finish(outcome how) {
       if (into->made_elsewhere()) answered_remotely(*serving_);  // found out too late to keep all of it back
       if (into->used()) note_prompt_tokens(into->used()->prompt);
     }
-    if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) serving_->place->served();
+    if (serving_->place && (how == outcome::answered || how == outcome::failed_over)) {
+      serving_->place->served();
+      // What passes unjudged, as Ollama's own paths do, may be an error.
+      if (record_.status / 100 == 2)
+        local(serving_->upstream).note_success();
+      else if (record_.status >= 500)
+        local(serving_->upstream).note_failure("status " + std::to_string(record_.status));
+    }
   }
   if (machine_) {
     record_.attempts = machine_->attempts();
@@ -168,6 +180,14 @@ net::task<bool> exchange::pause() {
   co_return false;
 }
 
+/// What tells of the server, and not of the request or of a model that is missing: its readiness wants to know.
+void exchange::note_local_failure(const leg& l, const failure& what) const {
+  if (upstream_settings(l.upstream).tier != tier::local || !policy::tells_of_local_server(what)) return;
+  bool const only_busy =
+      local_error_ && (local_error_->code == "local_loading" || local_error_->code == "local_queue_full");
+  if (!only_busy) local(l.upstream).note_failure(what.detail.empty() ? token(what.why) : std::string_view(what.detail));
+}
+
 void exchange::leg_failed(leg& l) {
   const auto& settings = upstream_settings(l.upstream);
   auto const& what = l.problem;
@@ -178,6 +198,7 @@ void exchange::leg_failed(leg& l) {
     hop_detail_ += what.status != 0 ? "status " + std::to_string(what.status) : std::string(token(what.why));
   if (record_.detail.empty() || settings.tier == tier::cloud) record_.detail = hop_detail_;
   record_.upstream_time += l.call.waited();
+  note_local_failure(l, what);
   if (what.why == reason::auth) home_.sink().key_refused(settings, what);
   auto& health = *shared().health;
   auto const now = clock::now();

@@ -139,8 +139,10 @@ net::task<attempt_end> exchange::read_body() {
       continue;
     }
     if (!got.again()) co_return attempt_end::client_gone;
+    auto const paused = clock::now();
     auto const how = co_await home_.reactions().wait(body_deadline(began, block_.size() - head_bytes),
                                                      on(down_.source(), net::readable));
+    record_.caller_time += clock::now() - paused;
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (how == woken::timed_out) co_return attempt_end::failed;
   }
@@ -160,7 +162,6 @@ net::task<attempt_end> exchange::read_chunked_body() {
         left_over_.assign(raw);
         early_body_ = {};
         body_ = chunked_body_.view();
-        record_.bytes_in = body_.size();
         co_return attempt_end::done;
       }
       auto const step = chunks.feed(raw);
@@ -191,11 +192,37 @@ net::task<attempt_end> exchange::read_chunked_body() {
     }
     if (!got.again()) co_return attempt_end::client_gone;
     raw = {};
+    auto const paused = clock::now();
     auto const how =
         co_await home_.reactions().wait(body_deadline(began, chunked_body_.size()), on(down_.source(), net::readable));
+    record_.caller_time += clock::now() - paused;
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (how == woken::timed_out) co_return attempt_end::failed;
   }
+}
+
+/// A refused request's body that came whole with its head is passed over, so that the next request may come. False: it
+/// did not, and nobody waits for it.
+bool exchange::skip_body(std::string_view behind) {
+  if (framing_.body == adapt::body_kind::length) {
+    if (behind.size() < framing_.length) return false;
+    record_.bytes_in = framing_.length;
+    left_over_.assign(behind.substr(static_cast<std::size_t>(framing_.length)));
+    return true;
+  }
+  adapt::chunk_decoder chunks;
+  std::uint64_t body_bytes = 0;
+  while (!chunks.done()) {
+    auto const step = chunks.feed(behind);
+    behind.remove_prefix(step.used);
+    if (step.what == adapt::chunk_decoder::status::piece)
+      body_bytes += step.payload.size();
+    else if (step.what != adapt::chunk_decoder::status::done)
+      return false;
+  }
+  record_.bytes_in = body_bytes;
+  left_over_.assign(behind);
+  return true;
 }
 
 void exchange::note_request() {
@@ -231,12 +258,12 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     refused = refusal(503, "replay_memory_exhausted",
                       "Too many large requests are held at the moment (limits.replay_memory).");
   if (refused) {
-    // Bytes of a body that was not read must not be taken for the next request.
-    if (has_body || refused->status == 400 || framing_.refuse_status != 0) {
+    // Bytes of a body that was not read must not be taken for the next request. Nor what stands behind a request that
+    // was not well formed: who knows where it ends?
+    if (framing_.refuse_status != 0 || refused->status == 400 || (has_body && !skip_body(behind)))
       body_unread_ = true;
-    } else {
+    else if (!has_body)
       left_over_.assign(behind);
-    }
     std::string const allow(framing_.refuse_status == 405 ? adapt::allowed_methods : route_.allow);
     co_await reply_error(std::move(*refused), allow);
     co_return then_;
@@ -255,13 +282,16 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     auto const mine = behind.substr(0, length);
     (void)block_.append(mine);  // it fits: it came with the head, in scratch memory
     left_over_.assign(behind.substr(mine.size()));
-    record_.bytes_in = length;
     step = co_await read_body();
+    record_.bytes_in = block_.size() - head_.size_bytes;
   } else if (plan == body_plan::nothing) {
     left_over_.assign(behind);
   } else {
     early_body_.assign(behind);
-    if (plan == body_plan::hold) step = co_await read_chunked_body();
+    if (plan == body_plan::hold) {
+      step = co_await read_chunked_body();
+      record_.bytes_in = chunked_body_.size();
+    }
   }
   if (step == attempt_end::failed) {
     body_unread_ = true;

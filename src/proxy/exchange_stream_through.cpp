@@ -121,10 +121,12 @@ net::task<attempt_end> exchange::pump_body(attempt& a) {
       if (!got.again()) co_return attempt_end::client_gone;
     }
     bool const to_upstream = sent < pending.size();
-    auto const by = after(clock::now(), limits.write_stall);
+    auto const paused = clock::now();
+    auto const by = after(paused, limits.write_stall);
     auto const how =
         co_await home_.reactions().wait(by, on(up.source(), (to_upstream ? want : 0u) | net::readable | net::hangup),
                                         on(down_.source(), to_upstream ? net::hangup : net::readable | net::hangup));
+    (to_upstream ? record_.upstream_time : record_.caller_time) += clock::now() - paused;
     if (how == woken::cancelled) co_return attempt_end::stopped;
     if (how == woken::timed_out) co_return attempt_end::client_gone;
     if (up.peer_closed() || (up.source().is(net::readable) && !up.quiet())) co_return attempt_end::done;

@@ -58,6 +58,14 @@ net::task<after_exchange> exchange::refuse_entry(policy::welcome said) {
   co_return then_;
 }
 
+net::task<after_exchange> exchange::refuse_plain_http() {
+  body_unread_ = true;
+  adapt::own_error error{
+      400, "tls_needed", "This listener speaks TLS, and the request came without: use https://.", {}};
+  co_await reply_error(std::move(error));
+  co_return then_;
+}
+
 /// The queue of the local tier, or how long the cloud is left alone where nobody else was there: what is known.
 unsigned exchange::retry_after_seconds() const {
   constexpr unsigned usual = 5;
@@ -107,7 +115,7 @@ net::task<void> exchange::reply_error(adapt::own_error error, std::string_view a
 /// Head and body of Tideover's own in one write. False when the caller did not take them: the exchange is then over.
 net::task<bool> exchange::send_own(std::string_view head, std::string_view body) {
   if (is_head_) body = {};
-  record_.bytes_out = body.size();
+  note_sent(body.size());
   head_sent_ = true;
   record_.first_byte = clock::now() - started_;
   iovec const pieces[] = {{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(body.data()), body.size()}};

@@ -128,7 +128,7 @@ net::task<void> exchange::send_whole(leg& l) {
   begin_answer(text, l, adapt::body_kind::length, is_head_ ? told_length(a.head()) : body.size());
   iovec const pieces[] = {{text.data(), text.size()}, {const_cast<char*>(body.data()), body.size()}};
   bool const sent = out_.send({pieces, body.empty() ? 1u : 2u});
-  record_.bytes_out = body.size();
+  note_sent(body.size());
   a.settle();
   if (!sent) {
     settled(attempt_end::client_gone);
@@ -139,6 +139,13 @@ net::task<void> exchange::send_whole(leg& l) {
     if (!out) co_return;
   }
   finish(served());
+}
+
+/// For bytes_out: what of it the connection does not take is known at the end.
+void exchange::note_sent(std::size_t body_bytes, std::size_t framing_behind) {
+  record_.bytes_out += body_bytes;
+  last_body_bytes_ = body_bytes;
+  last_framing_bytes_ = framing_behind;
 }
 
 /// One piece of the body in the framing the caller got, behind a head if there is one: everything in one write.
@@ -154,8 +161,9 @@ bool exchange::send_piece(std::string_view head, std::string_view bytes, std::st
   std::size_t n = 0;
   for (const auto& p : all)
     if (p.iov_len != 0) used[n++] = p;
-  record_.bytes_out += bytes.size();
-  return n == 0 || out_.send({used, n});
+  if (n == 0) return true;
+  note_sent(bytes.size(), tail.size() + (chunked ? end.size() : 0));
+  return out_.send({used, n});
 }
 
 /// An answer that is passed on unjudged shows all the same whether the upstream works. 408 and 409 do not count here:
@@ -264,7 +272,7 @@ net::task<void> exchange::relay_raw(leg& l) {
   }
   l.permit.succeeded();
   a.settle();
-  if (!last_sent && written_.body == adapt::body_kind::chunked && !out_.send(std::string_view("0\r\n\r\n"))) {
+  if (!last_sent && !send_piece({}, {}, "0\r\n\r\n")) {
     settled(attempt_end::client_gone);
     co_return;
   }
@@ -278,6 +286,7 @@ net::task<void> exchange::relay_raw(leg& l) {
 /// A committed answer that has no good end: says so in the dialect where possible, and never ends in order.
 net::task<void> exchange::end_cut(leg& l, const failure& what, bool say_so) {
   l.permit.failed(what);
+  note_local_failure(l, what);
   machine_->failed(what, clock::now());
   record_.why = what.why;
   record_.detail = upstream_settings(l.upstream).name + ": " + what.detail;

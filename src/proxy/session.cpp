@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "tideover/net/http_head.hpp"
 #include "tideover/proxy/exchange.hpp"
@@ -28,6 +29,19 @@ struct session_scope {
   worker& home_;
   caller_count::place place_;  // in the process's count, whatever the configuration
 };
+
+/// The first byte of TLS is the kind of a record, none of which is a letter (RFC 8446 §5.1); the first of HTTP is one
+/// of a method. Nothing: whoever came says nothing, or is gone.
+net::task<std::optional<bool>> speaks_plain_http(worker& home, net::stream& caller, time_point by) {
+  char first = 0;
+  for (;;) {
+    auto const seen = caller.try_peek(first);
+    if (seen.ok()) co_return first >= 'A' && first <= 'Z';
+    if (!seen.again()) co_return std::nullopt;
+    auto const how = co_await home.reactions().wait(by, on(caller.source(), net::readable));
+    if (how != woken::ready) co_return std::nullopt;
+  }
+}
 
 net::task<bool> shake_hands(worker& home, net::stream& caller, const net::ssl_context& tls, time_point by) {
   caller.start_tls(net::make_server(tls));
@@ -68,6 +82,17 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
   if (welcome == policy::welcome::turned_away) co_return;
   if (entrance->socket.tls) {
     auto const by = after(clock::now(), home.newest().configuration->limits.head_timeout);
+    auto const plain = co_await speaks_plain_http(home, *caller, by);
+    if (!plain) co_return;
+    if (*plain) {
+      std::string nothing_more;
+      {
+        exchange x(home, *entrance, *caller, nothing_more);
+        co_await x.refuse_plain_http();
+      }
+      co_await linger(home, *caller);
+      co_return;
+    }
     bool const secure = co_await shake_hands(home, *caller, entrance->socket.tls, by);
     if (!secure) co_return;
   }

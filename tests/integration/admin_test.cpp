@@ -1,6 +1,8 @@
 // The admin API of the running daemon, through both doors: status, contingency, events, and what is refused.
 #include <sys/stat.h>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "integration/world.hpp"
@@ -289,6 +291,62 @@ TEST(Events, GoToABoundedNumberOfListenersAndThoseWhoGoMakeRoom) {
     client.request("GET", "/api/events");
     return client.read_head().status == 200;
   }));
+}
+
+TEST(AdminSocket, ComesBackWhenSomebodyRemovesItsFile) {
+  world w;
+  w.start();
+  std::filesystem::remove(socket_of(w));
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(socket_of(w)); }));
+  EXPECT_EQ(over_socket(w, "GET", "/api/status").status, 200);
+  auto const said = [&] {
+    std::size_t lines = 0;
+    for (const auto& line : w.daemon().log_lines_of("program"))
+      lines += line.value("msg", "").find("admin socket") != std::string::npos;
+    return lines;
+  };
+  EXPECT_TRUE(eventually([&] { return said() == 1; }));
+  // At once where somebody asks for a reload.
+  std::filesystem::remove(socket_of(w));
+  w.daemon().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(socket_of(w)); }));
+  EXPECT_EQ(w.daemon().stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(socket_of(w)));
+}
+
+TEST(Contingency, TakesNoBodyOfAnotherTypeAndNoUnknownName) {
+  world w;
+  w.start(with_token());
+  auto const bearer = field_list{token[0]};
+  auto with_form = bearer;
+  with_form.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+  EXPECT_EQ(over_tcp(w, "DELETE", "/api/contingency", "workflows=legal", with_form).status, 415);
+  auto as_text = bearer;
+  as_text.emplace_back("Content-Type", "text/plain");
+  EXPECT_EQ(over_tcp(w, "DELETE", "/api/contingency", R"({"workflows":["legal"]})", as_text).status, 415);
+  EXPECT_EQ(over_tcp(w, "DELETE", "/api/contingency", {}, bearer).status, 200) << "there is nothing to misread";
+  auto const unknown = over_tcp(w, "DELETE", "/api/contingency", R"({"workflows":["nope"]})", token);
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_NE(unknown.body.find("there is no workflow `nope`"), std::string::npos) << unknown.body;
+  auto const number = over_tcp(w, "PUT", "/api/contingency", R"({"reason":5})", token);
+  EXPECT_EQ(number.status, 400);
+  EXPECT_NE(number.body.find("must be a text"), std::string::npos) << number.body;
+}
+
+TEST(Health, IsDegradedWhileTheJournalCannotBeWritten) {
+  world w;
+  world_options options;
+  options.environment = {{"STATE_DIRECTORY", "/dev/null/nowhere"}};
+  w.start(options);
+  over_socket(w, "PUT", "/api/contingency", R"({"workflows":["default"],"reason":"x","for":"1s"})");
+  over_socket(w, "DELETE", "/api/contingency");
+  nlohmann::json told;
+  EXPECT_TRUE(eventually([&] {
+    told = json_of(over_socket(w, "GET", "/api/status"));
+    return told["health"] == "degraded";
+  })) << told;
+  EXPECT_EQ(told["journal"]["writable"], false);
+  EXPECT_NE(told["journal"]["problem"], "");
 }
 
 }  // namespace

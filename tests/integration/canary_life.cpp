@@ -28,7 +28,9 @@ constexpr auto wrong_token = "wr0ng-token-9988aabbccdd";
 script telltale(int status, std::string before = {}) {
   return [=](served_connection& c, const recorded_request& r) {
     std::string const keys = r.field("authorization").value_or("") + " " + r.field("x-api-key").value_or("");
-    std::string const echo = "you sent " + keys + " and " + prompt;
+    // Tideover's own test of a local model holds no prompt of a caller's.
+    bool const own_test = r.path() == "/api/chat" && r.body.find(prompt) == std::string::npos;
+    std::string const echo = "you sent " + keys + (own_test ? "" : std::string(" and ") + prompt);
     auto const body = before.empty() ? openai::error(echo, "server_error") : before + echo;
     c.answer(status, body,
              {{"Set-Cookie", std::string("cloud=") + cookie},

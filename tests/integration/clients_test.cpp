@@ -176,5 +176,42 @@ TEST(AReachableListener, IsAllowedWithRequiredKeys) {
   EXPECT_EQ(w.chat().status, 401);
 }
 
+/// One good key must not buy guesses: a right one does not make the wrong ones forgotten, and is served all the while.
+TEST(WrongKeys, CountWithRightOnesBetween) {
+  world w;
+  w.start(with_keys(true));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(w.chat(bearer(("wrong-" + std::to_string(i)).c_str())).status, 401) << i;
+    EXPECT_EQ(w.chat(bearer(crm_key)).status, 200) << i;
+  }
+  EXPECT_EQ(w.chat(bearer("wrong-5")).status, 429);
+  EXPECT_EQ(w.chat(bearer(crm_key)).status, 200);
+}
+
+/// What is refused before its body is read, but whose body is there, costs no connection.
+TEST(ARefusedRequest, LeavesItsConnectionToTheNextWhereItsBodyCameWhole) {
+  world w;
+  w.start(with_keys(true));
+  auto const head = [](const std::string& key) {
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key + "\r\n";
+  };
+  auto const sized = "Content-Length: " + std::to_string(chat_body.size()) + "\r\n\r\n" + chat_body;
+  auto const chunked = "Transfer-Encoding: chunked\r\n\r\n" + chunk(chat_body) + std::string(last_chunk);
+  for (const auto& body : {sized, chunked}) {
+    SCOPED_TRACE(body);
+    raw_client caller(w.port());
+    caller.send(head("wrong") + body + head(crm_key) + sized);  // the second is pipelined behind the first
+    EXPECT_EQ(caller.read_answer().status, 401);
+    expect_cloud(caller.read_answer());
+  }
+  // Whose body is still on its way is not waited for.
+  raw_client slow(w.port());
+  slow.send(head("wrong") + sized.substr(0, sized.size() - 1));
+  EXPECT_EQ(slow.read_answer().status, 401);
+  std::string rest;
+  EXPECT_EQ(slow.read_to_end(rest), io::end);
+  EXPECT_EQ(rest, "");
+}
+
 }  // namespace
 }  // namespace tideover::test

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <set>
 #include <thread>
 
 #include "integration/world.hpp"
@@ -453,6 +455,102 @@ TEST(AServiceManager, HearsNothingWhileOneWorkerHangsAndIsToldAgainWhenItGoesOn)
   heard = manager.next();
   EXPECT_EQ(heard, "WATCHDOG=1");
   for (auto& one : crowd) expect_cloud(one->read_answer());
+}
+
+TEST(TheLog, IsOneStreamWithOneSetOfWords) {
+  world w;
+  temporary_folder const state;
+  state.write("contingency.json", "no JSON");  // something to complain of at the start
+  world_options options;
+  options.environment = {{"STATE_DIRECTORY", state.path()}};
+  w.start(options);
+  w.chat();
+  EXPECT_EQ(w.daemon().stop(), 0);
+  EXPECT_EQ(w.daemon().standard_error().find("{\"ts\""), std::string::npos) << w.daemon().standard_error();
+  EXPECT_NE(w.daemon().standard_output().find("SIGTERM: draining"), std::string::npos);
+  std::set<std::string> levels;
+  for (const auto& line : w.daemon().log_lines()) levels.insert(line.value("level", ""));
+  EXPECT_EQ(levels, (std::set<std::string>{"info", "warn", "error"}));
+  EXPECT_EQ(w.daemon().log_lines_of("request").at(0).value("endpoint", ""), "chat_completions");
+}
+
+TEST(TheReadyFile, IsGoneAfterAnOrderlyEndUnlessItIsAnothers) {
+  world w;
+  auto& d = w.start();
+  auto const file = d.folder().file("ready.json");
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_EQ(d.stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(file));
+  auto& next = w.start();
+  auto const theirs = next.folder().write("ready.json", "{\"proxy\":[],\"pid\":1}");
+  EXPECT_EQ(next.stop(), 0);
+  EXPECT_TRUE(std::filesystem::exists(theirs));
+}
+
+TEST(BytesIn, AreThoseThatCame) {
+  for (bool chunked : {false, true}) {
+    SCOPED_TRACE(chunked);
+    world w;
+    w.start();
+    raw_client caller(w.port());
+    caller.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n" +
+                std::string(chunked ? "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"
+                                    : "Content-Length: 1000066\r\n\r\n12345"));
+    caller.half_close();
+    std::string rest;
+    caller.read_to_end(rest);
+    caller.close();
+    auto const lines = w.daemon().wait_for_log("request", 1);
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_EQ(lines[0].value("bytes_in", 0U), 5U);
+  }
+}
+
+/// A caller that stops reading took what its socket holds, not what the cloud said.
+TEST(BytesOut, AreThoseThatTheCallersConnectionTook) {
+  constexpr std::size_t all = 20'000'000;
+  for (bool whole : {true, false}) {
+    SCOPED_TRACE(whole);
+    world w;
+    auto const text = openai::chat({.words = {std::string(all, 'x')}});
+    w.openai.on("/v1/chat/completions", reply(200, text));
+    w.openai.on("/v1/files", reply(200, text));
+    world_options options;
+    options.more = "limits: {write_stall: 300ms}";
+    w.start(options);
+    raw_client caller(w.port());
+    if (whole)
+      caller.request("POST", "/v1/chat/completions", chat_body);
+    else
+      caller.request("GET", "/v1/files");
+    auto const lines = w.daemon().wait_for_log("request", 1);
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_EQ(lines[0].value("outcome", ""), "client_gone");
+    // What is in the socket now is what it took, to the byte: the answer has a length, so there is no other framing.
+    std::string got;
+    while (caller.raw().read_some(got, 1U << 20, soon()) == io::ok) {
+    }
+    auto const body = got.substr(got.find("\r\n\r\n") + 4);
+    EXPECT_EQ(lines[0].value("bytes_out", std::size_t{0}), body.size());
+    EXPECT_LT(body.size(), all);
+    EXPECT_GT(body.size(), 0U);
+  }
+}
+
+/// Of a time that somebody else took, nothing is Tideover's.
+TEST(Overhead, IsNotWhatACallerTakesToSendOrToRead) {
+  world w;
+  w.start();
+  raw_client slow(w.port());
+  slow.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+            std::to_string(chat_body.size()) + "\r\n\r\n" + chat_body.substr(0, 5));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // what is measured
+  slow.send(chat_body.substr(5));
+  expect_cloud(slow.read_answer());
+  auto const lines = w.daemon().wait_for_log("request", 1);
+  ASSERT_EQ(lines.size(), 1U);
+  auto const all = lines[0].value("duration_ms", 0.0) / 1000;
+  EXPECT_LE(w.daemon().metric("tideover_overhead_seconds_sum"), all - 1.4);
 }
 
 }  // namespace

@@ -404,5 +404,38 @@ TEST(Readiness, ALocalTierThatIsAwayIsNotReady) {
   EXPECT_EQ(get(daemon.admin_port(), "/readyz").status, 200);
 }
 
+/// A server that lists its models and closes every real request: callers know, so must whoever looks at the status.
+TEST(RequestsThatFail, MakeTheLocalTierDegradedUntilOneSucceeds) {
+  world w;
+  auto const health = [&] { return json_of(get(w.daemon().admin_port(), "/api/status")).value("health", ""); };
+  w.start();
+  expect_local(post(w.port(), "/w/legal/v1/chat/completions", chat_body), "policy");
+  EXPECT_TRUE(eventually([&] { return health() == "ok"; }));
+  w.ollama.on("/api/chat", hang_up());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(post(w.port(), "/w/legal/v1/chat/completions", chat_body).status, 503);
+  EXPECT_EQ(health(), "ok") << "twice is an accident";
+  EXPECT_EQ(post(w.port(), "/w/legal/v1/chat/completions", chat_body).status, 503);
+  EXPECT_TRUE(eventually([&] { return health() == "degraded"; }));
+  // And it is looked at soon, not in five minutes: then it is known that nothing works.
+  EXPECT_TRUE(eventually([&] { return get(w.daemon().admin_port(), "/readyz?tier=local").status == 503; }));
+  auto const told = json_of(get(w.daemon().admin_port(), "/api/readiness"));
+  EXPECT_NE(told.dump().find("real requests fail"), std::string::npos) << told;
+  serve_ollama(w.ollama);
+  expect_local(post(w.port(), "/w/legal/v1/chat/completions", chat_body), "policy");
+  EXPECT_TRUE(eventually([&] { return health() == "ok"; })) << get(w.daemon().admin_port(), "/api/readiness").body;
+}
+
+TEST(RequestsThatFail, SayNothingOfTheServerWhereTheyAreAtFault) {
+  world w;
+  world_options options;
+  options.models = "models: [{cloud: \"absent*\", local: \"phi4:14b\"}, {cloud: \"*\", local: \"llama3.1:8b\"}]";
+  w.start(options);
+  expect_local(post(w.port(), "/w/legal/v1/chat/completions", chat_body), "policy");
+  w.ollama.on("/api/chat", reply(400, R"({"error":"no"})"));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(post(w.port(), "/w/legal/v1/chat/completions", chat_body).status, 400);
+  auto const told = json_of(get(w.daemon().admin_port(), "/api/readiness"));
+  EXPECT_EQ(told.dump().find("real requests fail"), std::string::npos) << told;
+}
+
 }  // namespace
 }  // namespace tideover::test

@@ -1,5 +1,6 @@
 // Another configuration while the daemon serves: all of it or nothing, and nobody's request is lost for it.
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -402,6 +403,51 @@ TEST(ManyReloadsUnderManyStreams, NobodyIsLostAndNobodyIsServedByAMix) {
   RecordProperty("served", served);
   std::printf("%d reloads, %d requests (%d by the cloud, %d local)\n", reloads, served.load(), by_cloud.load(),
               by_local.load());
+}
+
+/// An editor that truncates before it writes, or a hand that slipped: `local_only` must not become `cloud_first`.
+TEST(AFileThatSaysNothingAnyMore, BringsNoDefaultsIntoForce) {
+  for (const char* text : {"", " \n\n", "# all of it is a comment now\n", "---\n"}) {
+    SCOPED_TRACE(text);
+    reloading_world w;
+    w.options.workflows = "workflows: {default: {policy: local_only}}";
+    w.begin();
+    w.write(text);
+    auto const answer = w.ask_for_reload();
+    EXPECT_EQ(answer.status, 422);
+    EXPECT_NE(answer.body.find("says nothing any more"), std::string::npos) << answer.body;
+    expect_local(w.chat(), "policy");
+    EXPECT_EQ(w.openai.connections(), 0U);
+    EXPECT_TRUE(eventually([&] { return w.journal().size() == 1; }));
+    EXPECT_EQ(w.journal().at(0)["ok"], false);
+  }
+}
+
+TEST(AFileThatIsGone, BringsNoDefaultsIntoForce) {
+  temporary_folder const home;
+  std::filesystem::create_directory(home.file("tideover"));
+  reloading_world w;
+  w.options.workflows = "workflows: {default: {policy: local_only}}";
+  auto const file = home.write("tideover/tideover.yaml", w.yaml(w.options));
+  auto environment = w.options.environment;
+  environment["XDG_CONFIG_HOME"] = home.path();
+  daemon_process d({.yaml = "", .environment = environment, .arguments = {}});
+  ASSERT_TRUE(d.serves()) << d.all_output();
+  std::filesystem::remove(file);
+  auto const answer = post(d.admin_port(), "/api/reload", "{}",
+                           {{"Content-Type", "application/json"}, {"Authorization", "Bearer opensesame"}});
+  EXPECT_EQ(answer.status, 422) << answer.body;
+  expect_local(post(d.port(), "/v1/chat/completions", chat_body), "policy");
+}
+
+TEST(AnEmptyFile, IsLoudAtTheStartAndEmptyOnPurposeIsNot) {
+  for (const char* text : {"# nothing\n", "{}\n"}) {
+    SCOPED_TRACE(text);
+    daemon_process d(
+        {.yaml = text, .environment = {}, .arguments = {"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}});
+    ASSERT_TRUE(d.serves()) << d.all_output();
+    EXPECT_EQ(d.standard_error().find("says nothing") != std::string::npos, text[0] == '#') << d.standard_error();
+  }
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ TEST(ListenerTls, TakesUpACertificateThatWasRenewed) {
     }
   };
   auto const said = [&](const char* words) {
-    return eventually([&] { return w.daemon().standard_error().find(words) != std::string::npos; });
+    return eventually([&] { return w.daemon().all_output().find(words) != std::string::npos; });
   };
   EXPECT_FALSE(trusted());
   raw_client old(w.port(), std::string(), "localhost");
@@ -244,6 +244,28 @@ TEST(ListenerTls, TakesUpACertificateThatWasRenewed) {
   EXPECT_TRUE(said("certificates were renewed"));
   EXPECT_TRUE(trusted());
   expect_cloud(old.post("/v1/chat/completions", chat_body));
+}
+
+TEST(PlainHttpAtATlsListener, IsToldWhatIsWrong) {
+  test_ca const ca;
+  world w;
+  temporary_folder const folder;
+  world_options options;
+  options.listen = "listen: [{address: \"127.0.0.1:0\", tls: {certificate: \"" + ca.good().certificate_file +
+                   "\", key: \"" + ca.good().key_file + "\"}}]";
+  w.start(options);
+  raw_client plain(w.port());
+  auto const answer = plain.post("/v1/chat/completions", chat_body);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("https://"), std::string::npos) << answer.body;
+  std::string rest;
+  EXPECT_EQ(plain.read_to_end(rest), io::end);
+  auto const lines = w.daemon().wait_for_log("request", 1);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].value("error_code", ""), "tls_needed");
+  EXPECT_EQ(w.openai.connections(), 0U);
+  raw_client secure(w.port(), ca.ca_file(), "localhost");
+  expect_cloud(secure.post("/v1/chat/completions", chat_body));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tideover/ops/admin_readiness.hpp"
 #include "tideover/ops/admin_reload.hpp"
 #include "tideover/ops/admin_server.hpp"
+#include "tideover/ops/admin_socket.hpp"
 #include "tideover/ops/contingency_control.hpp"
 #include "tideover/ops/status.hpp"
 
@@ -35,7 +36,7 @@ struct admin_doors {
 
   int tcp = -1;  // -1: as it is
   std::string address;
-  int unix_socket = -1;
+  ops::bound_admin_socket unix_socket;
   std::string path;
 };
 
@@ -63,6 +64,7 @@ class admin_side {
 
  private:
   void serve_reads();
+  void keep_socket();
   nlohmann::ordered_json status();
 
   admin_sources sources_;
@@ -74,6 +76,9 @@ class admin_side {
   config::admin settings_;
   std::string address_;
   std::string socket_;
+  ops::bound_admin_socket socket_file_;
+  std::string why_no_socket_;
+  time_point next_look_at_socket_{};
   time_point next_update_{};
 };
 

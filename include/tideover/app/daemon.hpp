@@ -11,6 +11,8 @@
 
 #include "tideover/app/handed_sockets.hpp"
 #include "tideover/config/load.hpp"
+#include "tideover/ops/access_log.hpp"
+#include "tideover/ops/state_lock.hpp"
 #include "tideover/policy/contingency.hpp"
 
 namespace tideover::app {
@@ -19,9 +21,11 @@ struct daemon_options {
   config::snapshot_ptr configuration;
   std::string https_proxy;  // for cloud upstreams only
   std::string no_proxy;
-  int log_descriptor = 1;  // request and event lines
-  bool log_json = true;
+  std::shared_ptr<ops::line_writer> log;  // request and event lines
+  ops::line_format log_format = ops::line_format::json;
   std::string state_directory;  // empty: none, nothing is kept
+  /// On that directory, and taken; let go of when the drain begins, so that the next process need not wait for its end.
+  std::shared_ptr<ops::state_lock> state_lock;
   /// Called by the control loop while all loops go round.
   std::function<void(time_point now)> alive;
   std::vector<std::string> usual_sockets;  // of the admin API, where the configuration names none

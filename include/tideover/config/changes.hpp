@@ -28,4 +28,9 @@ std::vector<change> changes_between(const snapshot& before, const snapshot& afte
 /// Is this something that a running process cannot take up? Then its change waits for a restart.
 bool needs_restart(std::string_view key);
 
+/// Why a running process does not take up `after`, although it is valid: the file that is in force says nothing any
+/// more, or is gone. An editor that truncates before it writes must not bring the built-in defaults into force, nor a
+/// hand that slips. Empty: it may be taken up.
+std::string would_forget_everything(const snapshot& before, const snapshot& after);
+
 }  // namespace tideover::config

@@ -27,7 +27,7 @@ bool is_too_open(const admin& a, std::string_view host);
 /// A workflow may not be called `all`, nor like the words that switch contingency on or off.
 bool is_reserved_workflow(std::string_view name);
 
-/// "there is no workflow `lgal`; did you mean `legal`?"
-std::string no_such_workflow(std::string_view name, const snapshot& made, std::string_view also = "all");
+/// "there is no workflow `lgal`; did you mean `legal`?" `all_too`: the word `all` may stand in its place.
+std::string no_such_workflow(std::string_view name, const snapshot& made, bool all_too);
 
 }  // namespace tideover::config

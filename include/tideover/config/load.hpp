@@ -2,6 +2,8 @@
 // Not for reading secrets later: references are resolved here, once, into core/secret.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -62,6 +64,16 @@ loaded load(const overrides& flags, const surroundings& world);
 
 /// The same for a text that is already there; `file` is only for messages.
 loaded load_text(std::string_view yaml, std::string file, const overrides& flags, const surroundings& world);
+
+/// What a file was before and behind one reading of it.
+struct file_facts {
+  std::uint64_t inode = 0;
+  std::int64_t size = 0;
+  std::chrono::nanoseconds written{};  // since 1970
+};
+/// May this text be half of what somebody is writing at this moment? Then it is read again.
+bool may_be_half_written(const file_facts& before, const file_facts& behind, std::string_view text,
+                         std::chrono::nanoseconds now);
 
 /// JSON Schema (draft 2020-12) of the file, from the same table that the loader walks.
 std::string json_schema();

@@ -245,6 +245,7 @@ struct snapshot {
   bool response_headers = true;                          // `headers: standard`; false: no X-Tideover-* on answers
   std::size_t workers = 0;                               // 0: one per core
   std::string source;                                    // the file it came from, empty: built-in defaults
+  bool source_says_nothing = false;                      // that file is empty, or has only comments
   std::map<std::string, setting, std::less<>> settings;  // by path, what the file says
 
   const upstream* find_upstream(std::string_view name) const;

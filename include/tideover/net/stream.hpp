@@ -53,6 +53,8 @@ class stream {
   /// Gathers; for TLS up to 16 KiB of the pieces go into one record. After `again` repeat with the same bytes first.
   io_result try_write(std::span<const iovec> pieces);
   io_result try_handshake();
+  /// The first byte that waits to be read, which stays there. Before start_tls().
+  io_result try_peek(char& first);
 
   event_source& source() { return source_; }
   reactor& loop() { return loop_; }
@@ -79,8 +81,9 @@ class stream {
   int fd_;
 };
 
-/// Writes everything, waiting where needed, at most `stall_limit` without progress.
+/// Writes everything, waiting where needed, at most `stall_limit` without progress. `left` tells how many bytes the
+/// connection did not take.
 enum class write_end : std::uint8_t { done, broken, stalled, cancelled };
-task<write_end> write_all(stream& to, std::string_view bytes, duration stall_limit);
+task<write_end> write_all(stream& to, std::string_view bytes, duration stall_limit, std::size_t* left = nullptr);
 
 }  // namespace tideover::net

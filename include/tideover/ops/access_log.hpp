@@ -22,7 +22,7 @@ std::string timestamp(std::int64_t unix_microseconds);
 /// The request line, newline included. The contract's keys are always there and in its order: ts level msg event
 /// request_id trace_id workflow upstream tier model_requested model_served status reason attempts ttfb_ms duration_ms
 /// bytes_in bytes_out outcome. A text that is not known is "", a time to first byte that never was is null, and so is
-/// the status of a request that got none. Then, where they say something: endpoint method path from to error_code
+/// the status of a request that got none. Then endpoint and, where they say something: method path from to error_code
 /// detail stream sdk_retry. Times are milliseconds with three decimals. Level: warn for failed and cut, else info.
 std::string request_line(const proxy::exchange_record& record, std::int64_t unix_microseconds, line_format format);
 

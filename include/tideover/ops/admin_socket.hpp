@@ -2,6 +2,8 @@
 // Not a server. Whoever may open the file may change things: that is the whole of its authentication.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 namespace tideover::ops {
@@ -10,9 +12,14 @@ namespace tideover::ops {
 /// A file left by a process that is gone is replaced; one that somebody answers at is not.
 struct bound_admin_socket {
   int descriptor = -1;
+  dev_t device = 0;  // of the file, which anybody may remove
+  ino_t inode = 0;
   std::string problem;  // why not
 };
 bound_admin_socket listen_on_admin_socket(const std::string& path);
+
+/// Is the file of such a socket still the one that was made then?
+bool admin_socket_is_at(const std::string& path, const bound_admin_socket& made);
 
 /// After the listening socket was closed: removes its file, unless somebody else listens there by now.
 void remove_admin_socket(const std::string& path);

@@ -18,7 +18,7 @@ class contingency_control {
  public:
   /// Loads what was decided before. Where that cannot be read, contingency is on for everything: a broken disk must
   /// not send to the cloud what somebody had kept from it.
-  contingency_control(config::contingency imposed, std::string state_directory, journal& events,
+  contingency_control(config::contingency imposed, contingency_store store, journal& events,
                       proxy::contingency_view& view, std::int64_t unix_now, time_point now);
 
   struct order {
@@ -39,6 +39,11 @@ class contingency_control {
 
   /// Another configuration, whose exchanges look at `view`.
   void impose(config::contingency imposed, proxy::contingency_view& view);
+
+  /// This process is on its way out: the next one may keep decisions from here on.
+  void hand_over() { store_.hand_over(); }
+  /// Why nothing may be decided here any more: the next one keeps decisions. Empty: it may.
+  std::string taken_over() { return store_.taken_over(); }
 
   const policy::contingency& state() const { return state_; }
   /// Empty: what is in force now would be in force after a restart too.

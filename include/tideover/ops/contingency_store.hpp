@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tideover/ops/state_lock.hpp"
 #include "tideover/policy/contingency.hpp"
 
 namespace tideover::ops {
@@ -18,8 +19,9 @@ std::optional<std::vector<policy::contingency_decision>> read_decisions(std::str
 
 class contingency_store {
  public:
-  /// `directory` empty: there is none, nothing is kept.
-  explicit contingency_store(std::string directory) : directory_(std::move(directory)) {}
+  /// `directory` empty: there is none, nothing is kept. `lock`, if there is one, is taken and outlives this.
+  explicit contingency_store(std::string directory, state_lock* lock = nullptr)
+      : directory_(std::move(directory)), lock_(lock) {}
 
   struct content {
     std::vector<policy::contingency_decision> decisions;
@@ -27,15 +29,26 @@ class contingency_store {
     bool set_aside = false;  // the unreadable file is kept beside, under another name
   };
   /// A file that is not there is no problem: nobody has decided anything yet.
-  content load() const;
+  content load();
 
   /// A kill or a power cut at any moment leaves either the old decisions or the new. Empty: they are on disk.
-  std::string save(const std::vector<policy::contingency_decision>& decisions) const;
+  std::string save(const std::vector<policy::contingency_decision>& decisions);
+
+  /// Whoever comes next keeps what is decided from here on. What is decided here all the same is kept as long as nobody
+  /// has come.
+  void hand_over();
+  /// Why nothing that is decided here would be kept: somebody else has come. Empty: it would.
+  std::string taken_over();
 
   std::string path() const { return directory_ + "/contingency.json"; }
 
  private:
+  std::string borrow_lock();
+
   std::string directory_;
+  state_lock* lock_;
+  bool handed_over_ = false;
+  std::optional<std::string> known_text_;  // of the file, as it was read or written last; nothing: it was missing
 };
 
 }  // namespace tideover::ops

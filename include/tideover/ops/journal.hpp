@@ -41,6 +41,7 @@ class journal {
   void write(const journal_entry& entry);
 
   struct condition {
+    bool wanted = true;  // false: there is no directory to keep it in
     bool writable = true;
     std::string problem;  // why not
     std::uint64_t lost = 0;

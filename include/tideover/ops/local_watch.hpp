@@ -30,6 +30,8 @@ class local_watch : public proxy::local_knowledge {
   policy::prefill_habit prefill_habit(std::string_view model) const override;
   void note_timing(std::string_view model, const policy::inference_timing& timing) override;
   void note_remote(std::string_view model) override { catalog_.note_remote(model); }
+  void note_success() override { monitor_.note_success(); }
+  void note_failure(std::string_view detail) override { monitor_.note_failure(detail); }
   void expect(std::string_view model) override;
   void load(std::string model, std::uint16_t url, std::function<void()> done) override;
   std::shared_ptr<void> grows(std::string_view model, std::uint16_t url, std::uint64_t window) override {

@@ -56,6 +56,12 @@ class readiness_monitor {
   const std::string& upstream_name() const { return settings().name; }
   readiness_report report() const;
   void note_timing(std::string_view model, const policy::inference_timing& timing);
+  /// Of real requests. Several failures in a row make it look soon, and show until a success, or until a test has
+  /// succeeded and nothing failed for `look_again_after`.
+  void note_success() {
+    if (failed_in_a_row_.load(std::memory_order_relaxed) != 0) failed_in_a_row_ = 0;
+  }
+  void note_failure(std::string_view detail);
   std::optional<bool> continues_prefill(std::string_view model) const;  // the file's word comes first
   policy::prefill_habit prefill_habit(std::string_view model) const;    // what was found out, whatever the file says
   std::optional<duration> usual_load(std::string_view model) const;     // nothing: no load was seen
@@ -66,6 +72,7 @@ class readiness_monitor {
   /// A model that is not loaded is loaded for a periodic test at most this often.
   static constexpr auto load_again_after = std::chrono::hours(1);
   static constexpr auto look_again_after = std::chrono::seconds(60);  // where something was out of order
+  static constexpr auto between_early_looks = std::chrono::seconds(10);
   static constexpr auto patience_beyond_load = std::chrono::seconds(60);
   static constexpr std::size_t history = 8;  // tests whose speeds are remembered
 
@@ -109,7 +116,12 @@ class readiness_monitor {
   time_point next_judging_{};                             // control loop only
   std::string said_;                                      // what on_change was last called with; control loop only
   std::vector<std::function<void()>> waiting_;            // control loop only
+  time_point last_look_ = time_point::min();              // control loop only
+  std::atomic<unsigned> failed_in_a_row_{0};
+  std::atomic<bool> look_soon_{false};
   mutable std::mutex mutex_;
+  std::string last_failure_;
+  time_point last_failure_at_{};
   std::map<std::string, model_record> by_files_;  // by name and digest
   std::string tested_at_;
 };

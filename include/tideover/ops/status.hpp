@@ -59,13 +59,14 @@ struct status_facts {
   std::size_t connections = 0;
   std::uint64_t log_lines_dropped = 0;
   std::uint64_t journal_lines_lost = 0;
+  bool journal_wanted = true;
   bool journal_writable = true;
   std::string journal_problem;
 };
 
 /// Members: health version state process config listeners clients upstreams workflows contingency local readiness
-/// journal counters. `health` is `contingency` while any is in force, else `degraded` while an upstream cannot serve,
-/// else `ok`.
+/// journal counters. `health` is `contingency` while any is in force, else `degraded` while an upstream cannot serve or
+/// the journal cannot be written, else `ok`.
 nlohmann::ordered_json status_document(const status_facts& facts, wall_clock& calendar);
 
 }  // namespace tideover::ops

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tideover/config/snapshot.hpp"
+#include "tideover/core/failure.hpp"
 #include "tideover/core/time.hpp"
 
 namespace tideover::policy {
@@ -104,6 +105,12 @@ struct model_test {
   std::optional<bool> continues_prefill{};  // nothing: not found out
 };
 
+/// Does this failure of a real request tell that its local server is out of order? Not where nothing was asked (a model
+/// is missing, the queue is full), the request itself was refused, or the model only said nothing.
+bool tells_of_local_server(const failure& what);
+/// So many in a row are no accident.
+inline constexpr unsigned failures_that_count = 3;
+
 struct readiness_facts {
   std::vector<api_fact> api{};
   const local_catalog* catalog = nullptr;
@@ -113,6 +120,8 @@ struct readiness_facts {
   };
   std::vector<holder> elsewhere{};  // needed ones that another local upstream has
   std::vector<model_test> tests{};
+  unsigned failed_in_a_row = 0;  // real requests, since the last success
+  std::string last_failure{};
   config::readiness limits{};
   enum dialect dialect = dialect::ollama;  // of the servers: other advice, and no word on GPU
 };

@@ -27,6 +27,11 @@ class caller_writer {
   /// Waits until everything is out; false when the caller left, stalled, or the worker stops.
   net::task<bool> flush();
 
+  /// Of all that was to be sent, the last bytes, which the connection has not taken.
+  std::size_t unsent() const { return unsent_ + pending_.size(); }
+  /// For the caller to take what it was sent.
+  duration waited() const { return waited_; }
+
   bool broken() const { return broken_; }
   bool stalled() const { return stalled_; }  // the caller stopped reading for longer than limits.write_stall
 
@@ -34,6 +39,8 @@ class caller_writer {
   net::stream& to_;
   byte_buffer pending_;
   duration stall_limit_;
+  std::size_t unsent_ = 0;  // of a broken connection
+  duration waited_{};
   bool broken_ = false;
   bool stalled_ = false;
 };

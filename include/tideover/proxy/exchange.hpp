@@ -50,6 +50,8 @@ class exchange {
   net::task<after_exchange> refuse_unreadable(int status);
   /// One caller too many: says so, and why, and ends the connection.
   net::task<after_exchange> refuse_entry(policy::welcome said);
+  /// Plain HTTP at a listener that speaks TLS: the same, in plain HTTP.
+  net::task<after_exchange> refuse_plain_http();
 
   /// `raw` begins with a parsed head of `head` and goes on with what came behind it; both live in scratch memory and
   /// are copied before the first wait.
@@ -60,6 +62,7 @@ class exchange {
   std::optional<adapt::own_error> admit();  // framing, host, key, route
   std::optional<adapt::own_error> check_client();
   net::task<void> answer_preflight();
+  bool skip_body(std::string_view behind);
   void settle_reach();
   bool take_head(std::string_view raw, std::size_t body_bytes);
   void move_head(const char* from);
@@ -77,6 +80,7 @@ class exchange {
   std::unique_ptr<leg> begin_leg(std::uint16_t upstream, const policy::attempt_limits& limits);
   net::task<bool> pause();
   void leg_failed(leg& l);
+  void note_local_failure(const leg& l, const failure& what) const;
   void note_failover();
   std::optional<reason> why_not_first() const;
   bool settled(attempt_end step);
@@ -157,6 +161,7 @@ class exchange {
   bool may_be_continued(const leg& l) const;
   net::task<bool> continue_locally(failure cut);
   void tell_health_of_passed_on(leg& l);
+  void note_sent(std::size_t body_bytes, std::size_t framing_behind = 0);
   bool send_piece(std::string_view head, std::string_view bytes, std::string_view end = {});
   void begin_answer(std::string& text, const leg& l, adapt::body_kind body, std::uint64_t length);
   void commit();
@@ -193,6 +198,8 @@ class exchange {
   caller_writer out_;
   exchange_record record_;
   time_point started_;
+  std::size_t last_body_bytes_ = 0;     // of what was written to the caller last
+  std::size_t last_framing_bytes_ = 0;  // and behind them
   bool finished_ = false;
   bool head_sent_ = false;
   bool early_head_ = false;  // a stream's head went out to keep the caller awake, before anybody had answered

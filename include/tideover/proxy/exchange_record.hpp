@@ -53,9 +53,10 @@ struct exchange_record {
   unsigned attempts = 0;
   duration first_byte{};  // until the first byte went to the caller; negative: none did
   duration total{};
-  duration upstream_time{};     // spent waiting for upstreams; total minus this is our overhead
-  std::uint64_t bytes_in = 0;   // body bytes from the caller
-  std::uint64_t bytes_out = 0;  // body bytes to the caller
+  duration upstream_time{};     // spent waiting for upstreams
+  duration caller_time{};       // spent waiting for the caller; what is left of total is our overhead
+  std::uint64_t bytes_in = 0;   // body bytes that came from the caller
+  std::uint64_t bytes_out = 0;  // body bytes that the caller's connection took
   outcome how = outcome::failed;
   bool stream = false;
 

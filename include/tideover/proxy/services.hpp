@@ -45,6 +45,9 @@ class local_knowledge {
     (void)model;
     (void)timing;
   }
+  /// How a real request ended there: well, or in a way that tells of the server (policy::tells_of_local_server).
+  virtual void note_success() {}
+  virtual void note_failure(std::string_view detail) { (void)detail; }
   /// A cloud fails, or has failed, a request for which this model would stand in: it is loaded, and kept while the
   /// trouble lasts.
   virtual void expect(std::string_view model) { (void)model; }

@@ -141,5 +141,59 @@ TEST(Warnings, AWorldReadableSecretIsAnErrorOnlyForCheck) {
   EXPECT_EQ(result.snapshot->upstreams[0].credential->reveal_for_wire(), "cred");
 }
 
+TEST(AFile, ThatSaysNothingIsValidAndLoud) {
+  const auto world = usual_world();
+  for (const char* text : {"", "\n", "# a comment\n", "---\n"}) {
+    const auto result = world.load_text(text);
+    ASSERT_TRUE(result.ok()) << text;
+    EXPECT_TRUE(result.snapshot->source_says_nothing) << text;
+    ASSERT_EQ(result.problems.size(), 1u) << text;
+    EXPECT_NE(result.problems[0].to_string().find("t.yaml: warning: the file says nothing"), std::string::npos)
+        << result.problems[0].to_string();
+  }
+  const auto on_purpose = world.load_text("{}\n");
+  EXPECT_TRUE(on_purpose.ok() && on_purpose.problems.empty() && !on_purpose.snapshot->source_says_nothing);
+}
+
+TEST(AFile, IsReadAgainWhileSomebodyMayBeWritingIt) {
+  using namespace std::chrono_literals;
+  const file_facts then{1, 10, 5000s};
+  EXPECT_FALSE(may_be_half_written(then, then, "log: {}\n", 5000s)) << "it ends as files do";
+  EXPECT_TRUE(may_be_half_written(then, then, "", 5000s));
+  EXPECT_TRUE(may_be_half_written(then, then, "limits: {drain: 30", 5000s + 199ms));
+  EXPECT_FALSE(may_be_half_written(then, then, "limits: {drain: 30s}", 5000s + 200ms)) << "nobody writes so slowly";
+  EXPECT_FALSE(may_be_half_written(then, then, "", 4999s)) << "a clock that was set back does not hold us up";
+  for (const file_facts& other : {file_facts{2, 10, 5000s}, file_facts{1, 11, 5000s}, file_facts{1, 10, 5001s}})
+    EXPECT_TRUE(may_be_half_written(then, other, "log: {}\n", 9000s));
+}
+
+TEST(Keys, ThatNobodyNeedsBesideAConfiguredCredentialAreWarnedOf) {
+  auto world = usual_world();
+  const std::string yaml =
+      "clients: {required: REQUIRED, keys: [{name: crm, sha256: " + std::string(64, 'a') +
+      "}]}\nupstreams: {openai: {tier: cloud, dialect: openai, url: \"https://api.openai.com\"CREDENTIAL}, "
+      "ollama: {tier: local, dialect: ollama, url: \"http://127.0.0.1:11434\"}}\n";
+  const auto warned = [&](const std::string& required, const std::string& credential) {
+    auto text = yaml;
+    text.replace(text.find("REQUIRED"), 8, required);
+    text.replace(text.find("CREDENTIAL"), 10, credential);
+    const auto result = world.load_text(text);
+    EXPECT_TRUE(result.ok()) << test::all_of(result);
+    return test::all_of(result).find("at your expense") != std::string::npos;
+  };
+  EXPECT_TRUE(warned("false", ", credential: {file: /etc/secret}"));
+  EXPECT_FALSE(warned("true", ", credential: {file: /etc/secret}"));
+  EXPECT_FALSE(warned("false", ""));
+}
+
+TEST(AKeysWorkflow, IsNotSaidToBeAll) {
+  const auto world = usual_world();
+  const auto of_key =
+      world.load_text("clients: {keys: [{name: crm, sha256: " + std::string(64, 'a') + ", workflow: all}]}\n");
+  EXPECT_EQ(test::all_of(of_key).find("or all"), std::string::npos) << test::all_of(of_key);
+  const auto of_contingency = world.load_text("contingency: {workflows: [qqqq]}\n");
+  EXPECT_NE(test::all_of(of_contingency).find("or all"), std::string::npos) << test::all_of(of_contingency);
+}
+
 }  // namespace
 }  // namespace tideover::config

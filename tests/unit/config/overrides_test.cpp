@@ -83,7 +83,7 @@ TEST(Overrides, OneModelForEverythingReplacesTheWholeTable) {
 TEST(Overrides, SeveralListenersMayBeGiven) {
   overrides flags;
   flags.listen = {"127.0.0.1:0", "[::1]:0"};
-  auto result = fake_world{}.load_text("", flags);
+  auto result = fake_world{}.load_text("{}\n", flags);
   ASSERT_TRUE(result.ok()) << test::all_of(result);
   EXPECT_EQ(result.snapshot->listeners.size(), 2u);
   fake_world world;
@@ -179,7 +179,7 @@ TEST(Overrides, ProblemsNameTheFlagOrTheVariable) {
     if (!variable.empty()) world.variables[variable] = value;
     overrides flags;
     if (set_flag) set_flag(flags);
-    const auto result = world.load_text("", flags);
+    const auto result = world.load_text("{}\n", flags);
     EXPECT_FALSE(result.ok()) << expected;
     EXPECT_EQ(result.problems.size(), 1u) << test::all_of(result);
     EXPECT_TRUE(test::all_of(result).starts_with(expected)) << expected << "\n" << test::all_of(result);
@@ -258,7 +258,7 @@ TEST(Overrides, OllamaHostMattersOnlyForTheBuiltInUpstream) {
   EXPECT_TRUE(world.load_text("upstreams: {ollama: {tier: local, url: http://h}}\n").ok());
   overrides flags;
   flags.local_url = "http://127.0.0.1:1";
-  EXPECT_TRUE(world.load_text("", flags).ok());
+  EXPECT_TRUE(world.load_text("{}\n", flags).ok());
   world.variables["OLLAMA_HOST"] = "  ";
   EXPECT_TRUE(world.load_text("").ok());
 }

@@ -200,7 +200,7 @@ struct ContingencyApi : Api {
   config::snapshot_ptr configuration;
   journal events{{.directory = folder.path()}};
   proxy::contingency_view view;
-  contingency_control control{{}, folder.path(), events, view, 0, time_point{}};
+  contingency_control control{{}, contingency_store(folder.path()), events, view, 0, time_point{}};
 };
 
 TEST_F(ContingencyApi, TurnsOnForNamedWorkflowsAndSaysWhoAndWhy) {
@@ -227,7 +227,7 @@ TEST_F(ContingencyApi, AWrongOrderChangesNothingAndNamesTheFix) {
   for (auto const& [body, says] : std::vector<row>{
            {R"({})", "`reason` is missing"},
            {R"({"reason":"  "})", "`reason` is missing"},
-           {R"({"reason":7})", "`reason` is missing"},
+           {R"({"reason":7})", "`reason` must be a text"},
            {R"({"reason":"r","workflows":[]})", "must be a list of names"},
            {R"({"reason":"r","workflows":"legal"})", "must be a list of names"},
            {R"({"reason":"r","workflows":["lgal"]})", "did you mean `legal`"},

@@ -98,7 +98,7 @@ struct Control : Store {
   static constexpr std::int64_t unix_now = 1'000'000;
 
   contingency_control start(config::contingency imposed = {}) {
-    return {std::move(imposed), folder.path(), events, view, unix_now, now};
+    return {std::move(imposed), contingency_store(folder.path()), events, view, unix_now, now};
   }
   std::string journal_text() {
     events.settle();
@@ -161,7 +161,7 @@ TEST_F(Control, WithAStoreThatIsAFolderIsOnForEverything) {
 
 TEST_F(Control, InForceThoughItCannotBeKeptSaysSoAndTriesAgain) {
   auto const elsewhere = folder.file("state");  // does not exist yet
-  contingency_control c({}, elsewhere, events, view, unix_now, now);
+  contingency_control c({}, contingency_store(elsewhere), events, view, unix_now, now);
   c.turn_on({{"all"}, "outage", "root", {}}, unix_now, now);
   EXPECT_TRUE(view.active("default"));
   EXPECT_NE(c.not_kept(), "");
@@ -190,6 +190,44 @@ TEST_F(Control, ShowsNoTimeThatIsNone) {
   auto const shown = describe(policy::contingency({}, {d}), "");
   EXPECT_TRUE(shown["sources"][0]["since"].is_null());
   EXPECT_TRUE(shown["sources"][0]["until"].is_null());
+}
+
+TEST(TwoProcesses, KeepDecisionsOneAfterTheOther) {
+  test::temporary_folder folder;
+  policy::contingency_decision d;
+  d.workflow = "legal";
+  d.reason = "outage";
+  d.who = "root";
+  state_lock of_last(folder.path()), of_next(folder.path());
+  contingency_store last(folder.path(), &of_last), next(folder.path(), &of_next);
+  ASSERT_TRUE(of_last.take());
+  EXPECT_FALSE(of_next.take());
+  EXPECT_NE(of_next.holder().find("pid " + std::to_string(::getpid())), std::string::npos);
+  EXPECT_TRUE(last.load().decisions.empty());
+  last.hand_over();
+  EXPECT_EQ(last.taken_over(), "");
+  EXPECT_EQ(last.save({d}), "") << "nobody has come yet";
+  ASSERT_TRUE(of_next.take());
+  EXPECT_EQ(next.load().decisions.size(), 1U);
+  EXPECT_NE(last.taken_over(), "");
+  EXPECT_NE(last.save({}), "");
+  EXPECT_EQ(next.load().decisions.size(), 1U);
+  // The next one has decided and is gone: what the last one knows is old.
+  auto another = d;
+  another.workflow = "default";
+  EXPECT_EQ(next.save({d, another}), "");
+  of_next.release();
+  EXPECT_NE(last.taken_over(), "");
+  EXPECT_NE(last.save({}), "");
+  EXPECT_TRUE(of_next.take()) << "and the last one keeps nobody out";
+  EXPECT_EQ(next.load().decisions.size(), 2U);
+}
+
+TEST(AStateDirectory, ThatCannotBeWrittenIsNobodys) {
+  state_lock none(""), nowhere("/dev/null/nowhere");
+  EXPECT_TRUE(none.take());
+  EXPECT_TRUE(nowhere.take());
+  EXPECT_FALSE(nowhere.is_mine());
 }
 
 }  // namespace

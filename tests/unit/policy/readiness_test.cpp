@@ -318,5 +318,37 @@ TEST(Readiness, ATierOfSeveralIsDownWhenAllAre) {
   for (const auto& row : rows) EXPECT_EQ(tier_state(row.upstreams), row.tier) << row.upstreams.size();
 }
 
+TEST(FailuresOfRealRequests, ShowFromTheThirdOnInARow) {
+  tier_that_works t;
+  auto& f = t.facts;
+  f.last_failure = "closed before any byte of an answer";
+  f.failed_in_a_row = failures_that_count - 1;
+  EXPECT_EQ(t.judged().state, ready_state::ready);
+  f.failed_in_a_row = failures_that_count;
+  auto const verdict = t.judged();
+  EXPECT_EQ(verdict.state, ready_state::degraded);
+  EXPECT_EQ(verdict.of(ready_check::inference), ready_state::degraded);
+}
+
+TEST(FailuresOfRealRequests, TellOfTheServerOnlyWhereTheyDo) {
+  auto const tells = [](reason why, phase at = phase::read_body, int status = 0, bool ours = false) {
+    failure f;
+    f.why = why;
+    f.at = at;
+    f.status = status;
+    f.ours = ours;
+    return tells_of_local_server(f);
+  };
+  for (auto const why : {reason::dns, reason::connect, reason::connect_timeout, reason::tls, reason::timeout,
+                         reason::malformed, reason::error_in_200, reason::cut, reason::server_error})
+    EXPECT_TRUE(tells(why)) << token(why);
+  for (auto const why : {reason::rate_limited, reason::empty, reason::hedged, reason::policy, reason::redirect})
+    EXPECT_FALSE(tells(why)) << token(why);
+  EXPECT_TRUE(tells(reason::server_error, phase::read_body, 500));
+  EXPECT_FALSE(tells(reason::server_error, phase::read_body, 404)) << "a model is missing";
+  EXPECT_FALSE(tells(reason::server_error, phase::not_started)) << "nothing was asked";
+  EXPECT_FALSE(tells(reason::connect, phase::connect, 0, true)) << "our own shortage";
+}
+
 }  // namespace
 }  // namespace tideover::policy
