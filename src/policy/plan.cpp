@@ -3,7 +3,7 @@
 #include <charconv>
 #include <utility>
 
-#include "tideover/adapt/ollama/native_request.hpp"
+#include "tideover/policy/door.hpp"
 
 namespace tideover::policy {
 
@@ -17,9 +17,7 @@ unsigned sdk_repeats(const header_fields& fields) {
 adapt::request_facts facts_of(const route& r, std::string_view body) {
   if (is_judged(r.what)) return adapt::scan_request(r.what, body);
   adapt::request_facts facts;
-  if (r.what != endpoint::ollama_native || body.empty()) return facts;
-  auto named = adapt::ollama::named_models(body);
-  if (!named.models.empty()) facts.model = std::move(named.models.back());  // Go's decoder takes the last, too
+  facts.model = read_native_body(r, body).model;
   return facts;
 }
 

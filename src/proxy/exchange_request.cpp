@@ -243,6 +243,17 @@ void exchange::note_request() {
 
 net::task<after_exchange> exchange::run(std::string_view raw, request_head&& head) {
   head_ = std::move(head);
+  // Awaited by itself, so that its frame is gone before an answer streams for minutes.
+  auto const next = co_await take_request(raw);
+  switch (next) {
+    case taken::over: break;
+    case taken::stream_through: co_await stream_through(); break;
+    case taken::ask: co_await ask_candidates(); break;
+  }
+  co_return then_;
+}
+
+net::task<exchange::taken> exchange::take_request(std::string_view raw) {
   auto refused = admit();
   note_request();
   auto const behind = raw.substr(head_.size_bytes);
@@ -266,14 +277,14 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
       left_over_.assign(behind);
     std::string const allow(framing_.refuse_status == 405 ? adapt::allowed_methods : route_.allow);
     co_await reply_error(std::move(*refused), allow);
-    co_return then_;
+    co_return taken::over;
   }
 
   if (!allowed_page_.empty() && adapt::is_preflight(head_)) {
     body_unread_ = has_body;  // browsers send none
     if (!has_body) left_over_.assign(behind);
     co_await answer_preflight();
-    co_return then_;
+    co_return taken::over;
   }
 
   attempt_end step = attempt_end::done;
@@ -297,42 +308,40 @@ net::task<after_exchange> exchange::run(std::string_view raw, request_head&& hea
     body_unread_ = true;
     if (!body_problem_) body_problem_ = refusal(408, "request_timeout", "The body of the request stopped coming in.");
     co_await reply_error(std::move(*body_problem_));
-    co_return then_;
+    co_return taken::over;
   }
-  if (settled(step)) co_return then_;
+  if (settled(step)) co_return taken::over;
 
   if (plan == body_plan::stream_through) {
     body_unread_ = true;  // until the pump has taken all of it
-    co_await stream_through();
-  } else {
-    auto native = policy::read_native_body(route_, body_);
-    record_.model_requested = facts_.model = std::move(native.model);
-    if (native.refused) {
-      settle_reach();
-      co_await reply_error(std::move(*native.refused));
-      co_return then_;
-    }
-    if (auto others = policy::refuse_models_of(client_, route_, body_)) {
-      if (is_judged(route_.what)) record_.model_requested = adapt::scan_request(route_.what, body_).model;
-      co_await reply_error(std::move(*others));
-      co_return then_;
-    }
-    facts_ = policy::facts_of(route_, body_);
-    record_.model_requested = facts_.model;
-    record_.stream = facts_.stream;
-    if (is_judged(route_.what)) {
-      // What a local model left in the conversation is not the cloud's to read.
-      auto cleaned = adapt::chat::clean_history(route_.what, body_);
-      if (cleaned.what == adapt::chat::cleaned::kind::refused) {
-        adapt::own_error why{400, std::move(cleaned.why.code), std::move(cleaned.why.message), cleaned.why.field};
-        co_await reply_error(std::move(why));
-        co_return then_;
-      }
-      if (cleaned.what == adapt::chat::cleaned::kind::changed) cloud_body_ = std::move(cleaned.body);
-    }
-    co_await ask_candidates();
+    co_return taken::stream_through;
   }
-  co_return then_;
+  auto native = policy::read_native_body(route_, body_);
+  if (native.refused) {
+    record_.model_requested = std::move(native.model);
+    settle_reach();
+    co_await reply_error(std::move(*native.refused));
+    co_return taken::over;
+  }
+  if (auto others = policy::refuse_models_of(client_, route_, body_)) {
+    if (is_judged(route_.what)) record_.model_requested = adapt::scan_request(route_.what, body_).model;
+    co_await reply_error(std::move(*others));
+    co_return taken::over;
+  }
+  facts_ = policy::facts_of(route_, body_);
+  record_.model_requested = facts_.model;
+  record_.stream = facts_.stream;
+  if (is_judged(route_.what)) {
+    // What a local model left in the conversation is not the cloud's to read.
+    auto cleaned = adapt::chat::clean_history(route_.what, body_);
+    if (cleaned.what == adapt::chat::cleaned::kind::refused) {
+      adapt::own_error why{400, std::move(cleaned.why.code), std::move(cleaned.why.message), cleaned.why.field};
+      co_await reply_error(std::move(why));
+      co_return taken::over;
+    }
+    if (cleaned.what == adapt::chat::cleaned::kind::changed) cloud_body_ = std::move(cleaned.body);
+  }
+  co_return taken::ask;
 }
 
 }  // namespace tideover::proxy

@@ -223,7 +223,7 @@ net::task<void> exchange::reply_withheld(leg& l) {
   machine_->committed();
   record_.upstream = settings.name;
   adapt::own_error error;
-  error.status = status >= 400 ? status : 502;  // a redirect is no error of its own
+  error.status = status >= 400 ? status : 502;  // 304: the caller asked for what it has
   error.code = "error_withheld";
   error.message = settings.title + " answered with status " + std::to_string(status) +
                   ", and what it said is kept back because it " + std::string(words(l.leak)) + ".";

@@ -126,6 +126,7 @@ net::task<void> exchange::send_whole(leg& l) {
   }
   auto& text = home_.head_text();
   begin_answer(text, l, adapt::body_kind::length, is_head_ ? told_length(a.head()) : body.size());
+  forget_request();  // before a slow caller takes its time with the answer
   iovec const pieces[] = {{text.data(), text.size()}, {const_cast<char*>(body.data()), body.size()}};
   bool const sent = out_.send({pieces, body.empty() ? 1u : 2u});
   note_sent(body.size());

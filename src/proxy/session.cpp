@@ -73,6 +73,112 @@ net::task<void> linger(worker& home, net::stream& caller) {
   }
 }
 
+/// What a session knows from request to request. It is most of what an idle connection costs.
+struct conversation {
+  worker& home;
+  net::stream& caller;
+  door& entrance;
+  policy::welcome welcome;
+  bool first = true;           // nothing was asked here yet
+  std::string carry;           // what came behind the last request; an idle connection holds nothing else
+  std::size_t have = 0;        // bytes in scratch memory
+  std::size_t head_bytes = 0;  // of which the next request's head takes so many
+  int refused = 0;             // status for a head that is not read
+
+  bool overfull() const { return welcome != policy::welcome::come_in; }
+};
+
+enum class arrival : std::uint8_t { request, nothing_more };
+
+/// A caller who says nothing while the door closes: is something on its way all the same?
+net::task<woken> speaks_late(conversation& c) {
+  if (!c.first) co_return woken::timed_out;
+  co_return co_await c.home.reactions().wait(after(clock::now(), first_words_within),
+                                             on(c.caller.source(), net::readable));
+}
+
+/// Reads up to the end of the next head, into scratch memory.
+net::task<arrival> next_request(conversation& c) {
+  auto& home = c.home;
+  auto& caller = c.caller;
+  auto& have = c.have;
+  // A reload may come with every wait: limits and scratch memory are those of the moment.
+  const auto* limits = &home.newest().configuration->limits;
+  char* scratch = home.scratch();
+  std::size_t scanned = 0;
+  have = c.carry.size();
+  if (have != 0) std::memcpy(scratch, c.carry.data(), have);
+  // A connection may idle between requests, but a head that has begun must come to its end. Whoever is one too many
+  // will only be told so: saying nothing must not keep a descriptor from others.
+  auto const silence = c.overfull() ? std::min<duration>(first_words_within, limits->head_timeout) : limits->keep_alive;
+  auto deadline = after(clock::now(), have != 0 ? limits->head_timeout : silence);
+  for (;;) {
+    if (have > scanned) {
+      c.head_bytes = net::find_head_end({scratch, have}, scanned);
+      if (c.head_bytes != 0) {
+        if (c.head_bytes > limits->request_head) c.refused = 431;
+        co_return arrival::request;
+      }
+      scanned = have;
+      if (have >= limits->request_head) {
+        c.refused = net::status_code(net::status_of_oversize({scratch, have}));
+        co_return arrival::request;
+      }
+    }
+    auto const got = caller.try_read(scratch + have, home.scratch_size() - have);
+    if (got.ok()) {
+      if (have == 0) deadline = after(clock::now(), limits->head_timeout);
+      have += got.bytes;
+      continue;
+    }
+    if (!got.again()) co_return arrival::nothing_more;
+    c.carry.assign(scratch, have);
+    auto const or_closing = have == 0 ? on(c.entrance.closing_signal, net::signalled) : net::wait_for{};
+    auto how = co_await home.reactions().wait(deadline, on(caller.source(), net::readable), or_closing);
+    if (how == woken::timed_out && have != 0) {
+      c.refused = 408;
+      co_return arrival::request;
+    }
+    if (how == woken::ready && have == 0 && c.entrance.closing && !caller.source().is(net::readable))
+      how = co_await speaks_late(c);
+    if (how == woken::timed_out) caller.say_goodbye();
+    if (how != woken::ready) co_return arrival::nothing_more;
+    limits = &home.newest().configuration->limits;
+    scratch = home.scratch();
+    std::memcpy(scratch, c.carry.data(), c.carry.size());
+  }
+}
+
+/// Whoever was told the worst may still be reading.
+net::task<void> wait_for_reader(conversation& c) {
+  (void)co_await c.home.reactions().wait(after(clock::now(), reading_time), on(c.caller.source(), net::hangup));
+}
+
+/// Before the handshake of a listener that speaks TLS. False: the connection is over.
+net::task<bool> secure(worker& home, net::stream& caller, door& entrance) {
+  auto const by = after(clock::now(), home.newest().configuration->limits.head_timeout);
+  auto const plain = co_await speaks_plain_http(home, caller, by);
+  if (!plain) co_return false;
+  if (*plain) {
+    std::string nothing_more;
+    {
+      auto const x = std::make_unique<exchange>(home, entrance, caller, nothing_more);
+      co_await x->refuse_plain_http();
+    }
+    co_await linger(home, caller);
+    co_return false;
+  }
+  co_return co_await shake_hands(home, caller, entrance.socket.tls, by);
+}
+
+/// The head that arrived, or why it is none.
+int parse_arrived(conversation& c, request_head& head) {
+  head.fields = c.home.borrow_fields();
+  if (c.refused != 0) return c.refused;
+  auto const parsed = net::parse_request_head({c.home.scratch(), c.head_bytes}, head);
+  return parsed == net::head_status::ok ? 0 : net::status_code(parsed);
+}
+
 }  // namespace
 
 net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::shared_ptr<door> entrance,
@@ -81,111 +187,33 @@ net::task<void> serve(worker& home, std::unique_ptr<net::stream> caller, std::sh
   auto const welcome = scope.place_.said();
   if (welcome == policy::welcome::turned_away) co_return;
   if (entrance->socket.tls) {
-    auto const by = after(clock::now(), home.newest().configuration->limits.head_timeout);
-    auto const plain = co_await speaks_plain_http(home, *caller, by);
-    if (!plain) co_return;
-    if (*plain) {
-      std::string nothing_more;
-      {
-        exchange x(home, *entrance, *caller, nothing_more);
-        co_await x.refuse_plain_http();
-      }
-      co_await linger(home, *caller);
-      co_return;
-    }
-    bool const secure = co_await shake_hands(home, *caller, entrance->socket.tls, by);
-    if (!secure) co_return;
+    bool const is_secure = co_await secure(home, *caller, *entrance);
+    if (!is_secure) co_return;
   }
 
-  bool first = true;  // nothing was asked here yet
-  std::string carry;  // what came behind the last request; an idle connection holds nothing else
-  bool const overfull = welcome != policy::welcome::come_in;
+  conversation c{.home = home, .caller = *caller, .entrance = *entrance, .welcome = welcome, .carry = {}};
   for (;;) {
-    // A reload may come with every wait: limits and scratch memory are those of the moment.
-    auto limits = home.newest().configuration->limits;
-    char* scratch = home.scratch();
-    std::size_t have = carry.size();
-    std::size_t scanned = 0;
-    std::size_t head_bytes = 0;
-    if (have != 0) std::memcpy(scratch, carry.data(), have);
-    // A connection may idle between requests, but a head that has begun must come to its end. Whoever is one too many
-    // will only be told so: saying nothing must not keep a descriptor from others.
-    auto const silence = overfull ? std::min<duration>(first_words_within, limits.head_timeout) : limits.keep_alive;
-    auto deadline = after(clock::now(), have != 0 ? limits.head_timeout : silence);
-    int unreadable = 0;
-    for (;;) {
-      if (have > scanned) {
-        head_bytes = net::find_head_end({scratch, have}, scanned);
-        if (head_bytes != 0) break;
-        scanned = have;
-        if (have >= limits.request_head) {
-          unreadable = net::status_code(net::status_of_oversize({scratch, have}));
-          break;
-        }
-      }
-      auto const got = caller->try_read(scratch + have, home.scratch_size() - have);
-      if (got.ok()) {
-        if (have == 0) deadline = after(clock::now(), limits.head_timeout);
-        have += got.bytes;
-        continue;
-      }
-      if (!got.again()) co_return;
-      carry.assign(scratch, have);
-      auto const how = have == 0 ? co_await home.reactions().wait(deadline, on(caller->source(), net::readable),
-                                                                  on(entrance->closing_signal, net::signalled))
-                                 : co_await home.reactions().wait(deadline, on(caller->source(), net::readable));
-      if (how == woken::cancelled) co_return;
-      if (how == woken::timed_out) {
-        if (have == 0) {
-          caller->say_goodbye();
-          co_return;
-        }
-        unreadable = 408;
-        break;
-      }
-      if (have == 0 && entrance->closing && !caller->source().is(net::readable)) {
-        auto const told_late = first ? co_await home.reactions().wait(after(clock::now(), first_words_within),
-                                                                      on(caller->source(), net::readable))
-                                     : woken::timed_out;
-        if (told_late == woken::cancelled) co_return;
-        if (told_late != woken::ready) {
-          caller->say_goodbye();
-          co_return;
-        }
-      }
-      limits = home.newest().configuration->limits;
-      scratch = home.scratch();
-      std::memcpy(scratch, carry.data(), carry.size());
-    }
-
+    auto const came = co_await next_request(c);
+    if (came == arrival::nothing_more) co_return;
+    c.first = false;
     auto then = after_exchange::close;
-    first = false;
     {
-      exchange x(home, *entrance, *caller, carry);
+      // In memory of its own, which an idle connection does not hold.
+      auto const x = std::make_unique<exchange>(home, *entrance, *caller, c.carry);
       request_head head;
-      head.fields = home.borrow_fields();
-      if (unreadable == 0 && head_bytes > limits.request_head) unreadable = 431;
-      if (unreadable == 0) {
-        auto const parsed = net::parse_request_head({scratch, head_bytes}, head);
-        if (parsed != net::head_status::ok) unreadable = net::status_code(parsed);
-      }
-      if (unreadable == 0 && overfull) {
-        then = co_await x.refuse_entry(welcome);
-      } else if (unreadable != 0) {
-        then = co_await x.refuse_unreadable(unreadable);
-      } else {
-        then = co_await x.run({scratch, have}, std::move(head));
-      }
+      if (int const refused = parse_arrived(c, head); refused != 0)
+        then = co_await x->refuse_unreadable(refused);
+      else if (c.overfull())
+        then = co_await x->refuse_entry(welcome);
+      else
+        then = co_await x->run({home.scratch(), c.have}, std::move(head));
     }
     switch (then) {
       case after_exchange::keep: break;
       case after_exchange::close: caller->say_goodbye(); co_return;
       case after_exchange::linger: co_await linger(home, *caller); co_return;
       case after_exchange::abort: co_return;
-      case after_exchange::abort_later: {
-        (void)co_await home.reactions().wait(after(clock::now(), reading_time), on(caller->source(), net::hangup));
-        co_return;
-      }
+      case after_exchange::abort_later: co_await wait_for_reader(c); co_return;
     }
     if (home.reactions().stopping()) co_return;
   }

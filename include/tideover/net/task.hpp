@@ -5,9 +5,10 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <new>
 #include <optional>
 #include <utility>
+
+#include "tideover/net/frame_store.hpp"
 
 namespace tideover::net {
 
@@ -15,44 +16,6 @@ template <class T>
 class task;
 
 namespace detail {
-
-/// Frames come and go with every request, in few sizes: each thread keeps the ones it has freed. Not under sanitizers,
-/// which would no longer see who uses a frame too long. What a thread keeps dies with the process.
-class frame_store {
- public:
-  static void* take(std::size_t bytes) {
-    auto const slot = (bytes - 1) / step;
-    if (pooled && slot < slots && kept_[slot]) {
-      auto* const frame = kept_[slot];
-      kept_[slot] = frame->next;
-      return frame;
-    }
-    return ::operator new((slot + 1) * step);
-  }
-  static void give(void* memory, std::size_t bytes) noexcept {
-    auto const slot = (bytes - 1) / step;
-    if (pooled && slot < slots) {
-      auto* const frame = static_cast<node*>(memory);
-      frame->next = kept_[slot];
-      kept_[slot] = frame;
-      return;
-    }
-    ::operator delete(memory);
-  }
-
- private:
-  struct node {
-    node* next;
-  };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  static constexpr bool pooled = false;
-#else
-  static constexpr bool pooled = true;
-#endif
-  static constexpr std::size_t step = 128;
-  static constexpr std::size_t slots = 32;
-  static inline thread_local constinit node* kept_[slots] = {};
-};
 
 struct promise_base {
   static void* operator new(std::size_t bytes) { return frame_store::take(bytes); }

@@ -15,6 +15,7 @@
 #include "tideover/adapt/header_rules.hpp"
 #include "tideover/adapt/request_scan.hpp"
 #include "tideover/core/http_message.hpp"
+#include "tideover/net/frame_store.hpp"
 #include "tideover/net/task.hpp"
 #include "tideover/policy/crowd.hpp"
 #include "tideover/policy/failover.hpp"
@@ -45,6 +46,8 @@ class exchange {
   ~exchange();
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
+  static void* operator new(std::size_t bytes) { return net::frame_store::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept { net::frame_store::give(memory, bytes); }
 
   /// A head that could not be read: answers with `status` and ends the connection.
   net::task<after_exchange> refuse_unreadable(int status);
@@ -59,6 +62,12 @@ class exchange {
 
  private:
   // Before any upstream is asked (exchange_request.cpp).
+  enum class taken : std::uint8_t {
+    over,            // answered, or its caller left
+    ask,             // it is here, body and all
+    stream_through,  // its body is passed on as it comes
+  };
+  net::task<taken> take_request(std::string_view raw);
   std::optional<adapt::own_error> admit();  // framing, host, key, route
   std::optional<adapt::own_error> check_client();
   net::task<void> answer_preflight();

@@ -13,6 +13,7 @@
 #include "tideover/adapt/sse.hpp"
 #include "tideover/adapt/stream_inspector.hpp"
 #include "tideover/core/failure.hpp"
+#include "tideover/net/frame_store.hpp"
 #include "tideover/policy/failover.hpp"
 #include "tideover/proxy/attempt.hpp"
 #include "tideover/proxy/byte_buffer.hpp"
@@ -46,10 +47,8 @@ struct leg {
       : upstream(candidate), limits(within), permit(std::move(may)), call(home, under, caller, candidate, pass) {}
 
   // One a request: from the worker's own store, as coroutine frames are.
-  static void* operator new(std::size_t bytes) { return net::detail::frame_store::take(bytes); }
-  static void operator delete(void* memory, std::size_t bytes) noexcept {
-    net::detail::frame_store::give(memory, bytes);
-  }
+  static void* operator new(std::size_t bytes) { return net::frame_store::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept { net::frame_store::give(memory, bytes); }
 
   std::uint16_t upstream;
   policy::attempt_limits limits;
