@@ -55,7 +55,11 @@ worldTest("ollama chat: a model that is not installed is Ollama's own 404", {}, 
     assert.match(problem.message, /model 'gpt-4o' not found/);
     return true;
   });
-  assertLocalOnly(world);
+  // In Ollama's words, but Tideover's answer: the server was asked about the model and not given the prompt.
+  assert.equal(world.cloud.requests.length, 0, "no cloud was asked");
+  const [{ headers }] = world.responses;
+  assert.equal(headers.get("x-tideover-tier"), "none");
+  assert.equal(headers.get("x-tideover-error"), "model_not_found");
 });
 
 for (const behaviour of ["cut", "swallow"])

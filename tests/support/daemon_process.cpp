@@ -220,7 +220,7 @@ std::string daemon_process::standard_output() const { return read_file(folder_.f
 std::string daemon_process::standard_error() const { return read_file(folder_.file("stderr")); }
 
 std::size_t daemon_process::times_said(std::string_view words) const {
-  auto const text = standard_error();
+  auto const text = all_output();
   std::size_t n = 0;
   for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++n;
   return n;
