@@ -122,7 +122,7 @@ parsed<url_reading> parse_url(std::string_view text) {
   using out = parsed<url_reading>;
   if (text.find("://") == std::string_view::npos)
     return out::bad("is not a URL: write it with its scheme, such as https://api.openai.com or http://127.0.0.1:11434");
-  const auto parts = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
+  const auto parts = boost::urls::parse_uri({text.data(), text.size()});
   if (!parts) return out::bad("is not a valid URL: write SCHEME://HOST[:PORT][/PATH], such as https://api.openai.com");
   if (parts->has_userinfo())
     return out::bad(

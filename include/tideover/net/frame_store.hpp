@@ -7,8 +7,8 @@
 
 namespace tideover::net {
 
-/// Each thread keeps the pieces it has freed, until the process ends. Not under sanitizers, which would no longer see who
-/// uses one too long.
+/// Each thread keeps the pieces it has freed, until the process ends. Not under sanitizers, which would no longer see
+/// who uses one too long.
 class frame_store {
  public:
   static void* take(std::size_t bytes) {
