@@ -153,7 +153,8 @@ TEST(RequestHead, EveryByteOfANameIsJudgedWhereverItStands) {
         name[at] = static_cast<char>(byte);
         if (name[at] == ':' || (at == 0 && (name[at] == ' ' || name[at] == '\t' || name[at] == '\r'))) continue;
         request_head head;
-        auto const status = parse_request_head("GET / HTTP/1.1\r\nA: b\r\n" + name + ": c\r\n\r\n", head);
+        auto const bytes = "GET / HTTP/1.1\r\nA: b\r\n" + name + ": c\r\n\r\n";
+        auto const status = parse_request_head(bytes, head);
         bool const token = token_characters.find(name[at]) != std::string_view::npos;
         ASSERT_EQ(status == head_status::ok, token) << length << ' ' << at << ' ' << byte;
         if (!token) continue;
