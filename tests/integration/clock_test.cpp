@@ -24,8 +24,7 @@ std::string faketime_library() {
 class Clock : public testing::Test {
  protected:
   void SetUp() override {
-    if (std::getenv("ASAN_OPTIONS") != nullptr || std::getenv("TSAN_OPTIONS") != nullptr)
-      GTEST_SKIP() << "sanitizers must be loaded before any other library, libfaketime too";
+    if (has_sanitizers()) GTEST_SKIP() << "sanitizers must be loaded before any other library, libfaketime too";
     library_ = faketime_library();
     if (library_.empty()) GTEST_SKIP() << "libfaketime is not installed (apt-get install faketime)";
     jump(0);

@@ -52,8 +52,7 @@ TEST(SlowCallers, InHundredsDoNotKeepOthersFromBeingServed) {
 }
 
 TEST(IdleCallers, CostLittleMemoryEach) {
-  if (std::getenv("ASAN_OPTIONS") != nullptr || std::getenv("TSAN_OPTIONS") != nullptr)
-    GTEST_SKIP() << "sanitizers have memory of their own";
+  if (has_sanitizers()) GTEST_SKIP() << "sanitizers have memory of their own";
   world w;
   w.start();
   for (int i = 0; i < 20; ++i) expect_cloud(w.chat());

@@ -23,8 +23,7 @@ class Unprivileged : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can start a program as another user";
-    if (std::getenv("TSAN_OPTIONS") != nullptr || std::getenv("ASAN_OPTIONS") != nullptr)
-      GTEST_SKIP() << "sanitizers have threads of their own and end when they cannot make one";
+    if (has_sanitizers()) GTEST_SKIP() << "sanitizers have threads of their own and end when they cannot make one";
   }
   static daemon_options as_stranger(const std::string& yaml) {
     daemon_options options;

@@ -15,6 +15,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
@@ -52,6 +54,13 @@ std::string program() {
   return other != nullptr && *other != '\0' ? other : TIDEOVER_BINARY;
 }
 
+/// Sanitizers of GCC are libraries, whose names the program holds; those of Clang are in it with their functions.
+bool is_sanitized(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string const bytes{std::istreambuf_iterator<char>(in), {}};
+  return bytes.find("__asan_init") != std::string::npos || bytes.find("__tsan_init") != std::string::npos;
+}
+
 std::uint16_t port_of(const std::string& address) {
   std::uint16_t port = 0;
   auto const colon = address.rfind(':');
@@ -60,6 +69,11 @@ std::uint16_t port_of(const std::string& address) {
 }
 
 }  // namespace
+
+bool has_sanitizers() {
+  static bool const has = is_sanitized(program());
+  return has;
+}
 
 // Only bare system calls, because the C library's would wait for threads that the child does not have.
 bool become(unsigned user) {

@@ -28,6 +28,10 @@ struct daemon_options {
   std::optional<std::uint64_t> most_threads = {};  // of that user: RLIMIT_NPROC, the soft limit
 };
 
+/// Whether the program was built with sanitizers: they have threads, memory and descriptors of their own, so that what
+/// a test takes away from the daemon is missed by them first.
+bool has_sanitizers();
+
 class daemon_process {
  public:
   /// Starts the program and waits until it serves or has ended; `serves()` tells which.
