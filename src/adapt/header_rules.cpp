@@ -302,9 +302,12 @@ void write_request_head(std::string& out, const request_head& from, const upstre
   append_clean(out, to.method);
   out += ' ';
   // The judged target holds visible ASCII only; a space from anywhere else must not end it early.
-  auto const odd = [](char c) { return c == ' ' || is_control(c); };
-  append_without(out, to.base_path, odd);
-  append_without(out, to.target, odd);
+  for (auto const part : {to.base_path, to.target}) {
+    if (all_visible(part) && part.find(' ') == std::string_view::npos)
+      out += part;
+    else
+      append_without(out, part, [](char c) { return c == ' ' || is_control(c); });
+  }
   out += " HTTP/1.1\r\nHost: ";
   append_clean(out, to.authority);
   out += "\r\n";

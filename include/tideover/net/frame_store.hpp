@@ -7,25 +7,28 @@
 
 namespace tideover::net {
 
-/// Each thread keeps the pieces it has freed, until the process ends. Not under sanitizers, which would no longer see
-/// who uses one too long.
+/// Each thread keeps some of the pieces it has freed, as many of a size as a busy thread passes from hand to hand. What
+/// a crowd held in one phase of its requests goes back to the heap, or the next phase could not have it. Not under
+/// sanitizers, which would no longer see who uses a piece too long.
 class frame_store {
  public:
   static void* take(std::size_t bytes) {
     auto const slot = (bytes - 1) / step;
-    if (pooled && slot < slots && kept_[slot]) {
-      auto* const frame = kept_[slot];
-      kept_[slot] = frame->next;
-      return frame;
+    if (pooled && slot < slots && kept_[slot].first) {
+      auto& kept = kept_[slot];
+      auto* const piece = kept.first;
+      kept.first = piece->next;
+      --kept.count;
+      return piece;
     }
     return ::operator new((slot + 1) * step);
   }
   static void give(void* memory, std::size_t bytes) noexcept {
     auto const slot = (bytes - 1) / step;
-    if (pooled && slot < slots) {
-      auto* const frame = static_cast<node*>(memory);
-      frame->next = kept_[slot];
-      kept_[slot] = frame;
+    if (pooled && slot < slots && kept_[slot].count < most_kept) {
+      auto& kept = kept_[slot];
+      kept.first = ::new (memory) node{kept.first};
+      ++kept.count;
       return;
     }
     ::operator delete(memory);
@@ -35,6 +38,10 @@ class frame_store {
   struct node {
     node* next;
   };
+  struct list {
+    node* first;
+    std::size_t count;
+  };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   static constexpr bool pooled = false;
 #else
@@ -42,7 +49,8 @@ class frame_store {
 #endif
   static constexpr std::size_t step = 128;
   static constexpr std::size_t slots = 32;
-  static inline thread_local constinit node* kept_[slots] = {};
+  static constexpr std::size_t most_kept = 64;
+  static inline thread_local constinit list kept_[slots] = {};
 };
 
 }  // namespace tideover::net
