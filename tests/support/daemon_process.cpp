@@ -21,6 +21,7 @@
 #include <stdexcept>
 
 #include "support/raw_client.hpp"
+#include "support/run_program.hpp"
 
 namespace tideover::test {
 namespace {
@@ -48,12 +49,6 @@ std::string hand_over(const temporary_folder& folder, const std::string& from, u
   return copy;
 }
 
-/// The program of this build, unless the environment names another one (an installed one, or one with sanitizers).
-std::string program() {
-  auto const* other = std::getenv("TIDEOVER_BIN");
-  return other != nullptr && *other != '\0' ? other : TIDEOVER_BINARY;
-}
-
 /// Sanitizers of GCC are libraries, whose names the program holds; those of Clang are in it with their functions.
 bool is_sanitized(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
@@ -71,7 +66,7 @@ std::uint16_t port_of(const std::string& address) {
 }  // namespace
 
 bool has_sanitizers() {
-  static bool const has = is_sanitized(program());
+  static bool const has = is_sanitized(tideover_binary());
   return has;
 }
 
@@ -89,8 +84,9 @@ daemon_process::daemon_process(const daemon_options& options) {
 }
 
 void daemon_process::spawn(const daemon_options& options) {
-  std::vector<std::string> arguments{options.user ? hand_over(folder_, program(), *options.user) : program(), "run",
-                                     "--ready-file", folder_.file(ready_name)};
+  std::vector<std::string> arguments{
+      options.user ? hand_over(folder_, tideover_binary(), *options.user) : tideover_binary(), "run", "--ready-file",
+      folder_.file(ready_name)};
   if (!options.yaml.empty()) {
     arguments.push_back("--config");
     arguments.push_back(folder_.file("tideover.yaml"));
