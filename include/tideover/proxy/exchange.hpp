@@ -144,13 +144,15 @@ class exchange {
   std::string local_unique() const;
   net::task<void> wait_for_catalog(std::uint16_t upstream, time_point by);
   local_knowledge& local(std::uint16_t upstream) const { return *shared().local[upstream]; }
+  attempt_end local_refusal(leg& l, adapt::own_error why);
+
+  // What local servers have (exchange_lists.cpp).
   net::task<void> list_local_models();
   bool joins_native_lists() const;
   net::task<void> list_native_models();
   net::task<void> refresh_ollamas(time_point by);
   bool is_ollama(std::uint16_t upstream) const;
   void nobody_tells(std::uint16_t upstream);
-  attempt_end local_refusal(leg& l, adapt::own_error why);
 
   // Requests whose bodies are not kept (exchange_stream_through.cpp).
   net::task<void> stream_through();
